@@ -1,0 +1,73 @@
+"""What all tests share: the command line as a subprocess, and the rule that CI skips nothing."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from headway import _native
+from headway.errors import CannotObserve
+
+Headway = Callable[..., "subprocess.CompletedProcess[str]"]
+
+NOT_FOR = "not for "
+"""Begins the reason of a skip that is right everywhere: the test is about another Python or platform."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regenerate", action="store_true", help="write the golden files anew instead of comparing")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("native") is not None:
+        try:
+            _native.library()
+        except CannotObserve as error:
+            pytest.skip(error.message)
+
+
+def _must_run(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure where HEADWAY_CI is set: what CI must run and cannot is a failure."""
+    if not (report.skipped and os.environ.get("HEADWAY_CI")) or hasattr(report, "wasxfail"):
+        return
+    reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if not reason.removeprefix("Skipped: ").startswith(NOT_FOR):
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped here (HEADWAY_CI is set): {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _must_run(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _must_run(report)
+    return report
+
+
+@pytest.fixture
+def headway(tmp_path: Path) -> Headway:
+    """Run the command line in an empty directory, with nothing on stdin."""
+
+    def run(
+        *args: str | Path, cwd: Path = tmp_path, env: dict[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "headway", *map(str, args)],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
