@@ -18,7 +18,9 @@ NOT_FOR = "not for "
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--regenerate", action="store_true", help="write the golden files anew instead of comparing")
+    parser.addoption(
+        "--regenerate", action="store_true", help="write the golden files anew instead of comparing"
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

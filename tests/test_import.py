@@ -11,17 +11,30 @@ import pytest
 import headway
 from headway import _native, errors
 
-ERRORS = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, headway.HeadwayError)]
+ERRORS = [
+    cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, headway.HeadwayError)
+]
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 
 def loaded_after(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
-    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
 
 
 def test_import_loads_nothing_heavy() -> None:
-    assert not loaded_after("import headway") & {"click", "numpy", "rich", "asyncio", "multiprocessing", "inspect"}
+    assert not loaded_after("import headway") & {
+        "click",
+        "numpy",
+        "rich",
+        "asyncio",
+        "multiprocessing",
+        "inspect",
+    }
 
 
 def test_the_launcher_loads_no_report_and_no_numpy_while_the_program_runs() -> None:

@@ -15,7 +15,8 @@ class HeadwayError(Exception):
     """What the command line exits with."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        # invariant: args is (message,) and hint lies in __dict__; BaseException's own pickling then keeps both.
+        # invariant: args is (message,) and hint lies in __dict__; BaseException's own pickling then keeps
+        # both.
         super().__init__(message)
         self.hint = hint
 

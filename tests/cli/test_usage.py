@@ -31,7 +31,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (["nothing"], "no such verb: nothing\nhint: one of trace, report; see headway --help"),
         (["prog.py"], "no such verb: prog.py\nhint: headway trace prog.py"),
-        (["trace"], "a program is missing\nhint: headway trace prog.py, or -m module, or -- command; see --help"),
+        (
+            ["trace"],
+            "a program is missing\nhint: headway trace prog.py, or -m module, or -- command; see --help",
+        ),
         (["trace", "-m"], "a module after -m is missing"),
         (["trace", "--"], "a command after -- is missing"),
         (["trace", "--nothing", "prog.py"], "No such option"),
@@ -66,7 +69,9 @@ def test_wrong_usage_is_one_clear_error(
     assert not (here / ".headway").exists()
 
 
-def test_a_file_that_the_system_cannot_run_leaves_no_trace(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_the_system_cannot_run_leaves_no_trace(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (here / "data.txt").chmod(0o755)
     assert cli.main(["trace", "-o", "new", "--", "./data.txt"]) == 2
     assert capfd.readouterr().err == "error: cannot run ./data.txt: Exec format error\n"
@@ -105,7 +110,9 @@ def test_an_installation_without_the_library_cannot_observe(
         ("--help", ("--help", "", "")),
     ],
 )
-def test_all_from_the_programs_name_on_belongs_to_the_program(typed: str, divided: tuple[str, str, str]) -> None:
+def test_all_from_the_programs_name_on_belongs_to_the_program(
+    typed: str, divided: tuple[str, str, str]
+) -> None:
     own, kind, program = split_program(typed.split(), VALUES)
     assert (" ".join(own), kind, " ".join(program)) == divided
 

@@ -11,7 +11,7 @@ from headway import __version__
 from headway.errors import HeadwayError, UsageError
 
 VERBS = {"trace": "headway.cli.trace", "report": "headway.cli.report"}
-"""Verb to the module that defines it, as a click command of the verb's name. In the order of the help text."""
+"""Verb to the module that defines it as a click command of that name, in the order of the help text."""
 
 # Fixed, so that the help texts are the same on every terminal; readable at 80 columns.
 SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 80, "max_content_width": 80}
@@ -37,7 +37,9 @@ class _Verbs(click.Group):
             is_file = os.path.exists(args[0])
             raise UsageError(
                 f"no such verb: {args[0]}",
-                hint=f"headway trace {args[0]}" if is_file else f"one of {', '.join(VERBS)}; see headway --help",
+                hint=f"headway trace {args[0]}"
+                if is_file
+                else f"one of {', '.join(VERBS)}; see headway --help",
             )
         return super().resolve_command(ctx, args)
 
@@ -46,7 +48,7 @@ class _Verbs(click.Group):
 @click.version_option(__version__, prog_name="headway", message="%(prog)s %(version)s")
 @click.pass_context
 def headway(ctx: click.Context) -> None:
-    """See what every thread and process of a Python program does, and waits for.
+    r"""See what every thread and process of a Python program does, and waits for.
 
     \b
     headway trace prog.py      run a program, and report on it when it ends

@@ -16,14 +16,15 @@ OWN = "headway.trace.own"
 def split_program(args: list[str], with_value: set[str]) -> tuple[list[str], str, list[str]]:
     """Divide a command line into headway's own options and the program's.
 
-    Everything from the script, from the module's name or from `--` on belongs to the program, whatever it looks like.
+    Everything from the script, from the module's name or from `--` on belongs to the program, whatever it
+    looks like.
 
     Args:
         args: As typed, after `headway trace`.
         with_value: Names of headway's own options whose value is the next argument.
     Returns:
-        Headway's own arguments; what kind the program is: `script`, `module`, `command` or nothing; the program
-        with its arguments.
+        Headway's own arguments; what kind the program is: `script`, `module`, `command` or nothing; the
+        program with its arguments.
     """
     at = 0
     while at < len(args):
@@ -90,7 +91,7 @@ def trace(
     buffer_mb: int,
     stack_threshold_us: int,
 ) -> int:
-    """Run a program, and report what its threads and processes did and waited for.
+    r"""Run a program, and report what its threads and processes did and waited for.
 
     The program runs unchanged: its input, output, signals and exit status are its own. The report goes to
     stderr when it has ended, also after a crash, Ctrl-C or kill.

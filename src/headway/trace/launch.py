@@ -51,14 +51,14 @@ def launch(
 ) -> Run:
     """Run a command under the tracer, and wait until it has ended.
 
-    Its standard streams, working directory, signal dispositions and limits are the caller's own; its environment has
-    four variables more. While it runs, SIGINT and SIGQUIT are left to it and SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2
-    are passed on to it. Processes that it leaves behind go on writing to the trace.
+    Its standard streams, working directory, signal dispositions and limits are the caller's own; its
+    environment has four variables more. While it runs, SIGINT and SIGQUIT are left to it and SIGTERM, SIGHUP,
+    SIGUSR1 and SIGUSR2 are passed on to it. Processes that it leaves behind go on writing to the trace.
 
     Args:
         command: A program, found as a shell would, and its arguments.
-        directory: A directory that is empty or does not exist; None makes `.headway/trace-N` here, or a directory
-            for temporary files if this one cannot be written.
+        directory: A directory that is empty or does not exist; None makes `.headway/trace-N` here, or a
+            directory for temporary files if this one cannot be written.
         buffer_mb: Megabytes of timeline kept for each process.
         stack_threshold_us: Waits longer than this many microseconds have their Python stack recorded.
     Raises:
@@ -104,10 +104,9 @@ def launch(
     with _signals() as passed_on:
         manifest["start_ns"], manifest["start_unix_s"] = time.monotonic_ns(), time.time()
         try:
-            # Python ignores these two from its start; a program started by a shell would not find them ignored.
-            pid = os.posix_spawn(
-                executable, command, environment, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
-            )
+            # Python ignores these two from its start; a program started by a shell would not find them
+            # ignored.
+            pid = os.posix_spawn(executable, command, environment, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
         except OSError as error:
             _discard(where, made=made)
             raise UsageError(f"cannot run {command[0]}: {error.strerror}") from error
@@ -183,8 +182,9 @@ def _signals() -> Iterator[_PassedOn]:
     """Leave the terminal's signals to the program and pass on the others, for as long as it runs."""
     passed_on = _PassedOn()
     kept = {}
-    # Subtle: handlers, not SIG_IGN, for signals that we ignore. A program that is started gets the default in place
-    # of a handler, but inherits SIG_IGN. What was already ignored (nohup, a background job) stays so for both.
+    # Subtle: handlers, not SIG_IGN, for signals that we ignore. A program that is started gets the default
+    # in place of a handler, but inherits SIG_IGN. What was already ignored (nohup, a background job) stays
+    # so for both.
     for signum, handler in [(s, _nothing) for s in IGNORED] + [(s, passed_on) for s in FORWARDED]:
         if signal.getsignal(signum) != signal.SIG_IGN:
             kept[signum] = signal.signal(signum, handler)
@@ -214,8 +214,9 @@ def _with_library(preloaded: str, library: str) -> str:
 def _preloadable(library: Path) -> str:
     """Give a path of the library that LD_PRELOAD can hold.
 
-    The loader splits LD_PRELOAD at spaces and colons and expands `$`; there is no way to quote them. A library at such
-    a path is reached by a symbolic link in a private directory, which stays, since processes left behind may need it.
+    The loader splits LD_PRELOAD at spaces and colons and expands `$`; there is no way to quote them. A
+    library at such a path is reached by a symbolic link in a private directory, which stays, since processes
+    left behind may need it.
     """
     if not set(str(library)) & set(" :$\t\n"):
         return str(library)
@@ -271,7 +272,8 @@ def _make_named(where: Path) -> tuple[Path, bool]:
         raise CannotObserve(f"-o {where}: cannot make it: {error.strerror}") from error
     if MANIFEST in names:
         raise UsageError(
-            f"-o {where}: there is a trace already", hint=f"choose another directory, or remove it: rm -r {where}"
+            f"-o {where}: there is a trace already",
+            hint=f"choose another directory, or remove it: rm -r {where}",
         )
     if names:
         raise UsageError(f"-o {where}: the directory is not empty", hint="choose one that does not exist yet")

@@ -1,0 +1,65 @@
+"""Every example runs, plain and under the tracer, and says the same."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+# Each with arguments that make it short, and what it prints in the end.
+RUNS = {
+    "mixed.py": (["10"], r"10 pages, 60000 readings, cost \d+\.\d\d, mark 5d48b1a2\n"),
+    "railway.py": (["8"], r"(.* at signals\n){8}8 trains left, 8 arrived\n"),
+    "dijkstra1965.py": (["8", "100"], r"8 threads, 800 times in the critical section, never two at once\n"),
+}
+
+
+def test_every_example_is_run_here() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(RUNS)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_example_runs(name: str) -> None:
+    args, expected = RUNS[name]
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name), *args],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(expected, result.stdout)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("name", RUNS)
+def test_an_example_runs_the_same_under_headway(
+    name: str, headway: Callable[..., "subprocess.CompletedProcess[str]"]
+) -> None:
+    args, expected = RUNS[name]
+    result = headway("trace", EXAMPLES / name, *args)
+    assert result.returncode == 0
+    assert re.fullmatch(expected, result.stdout)
+    assert "Traceback" not in result.stderr
+    assert "the report failed" not in result.stderr
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 20])
+def test_dijkstra_lets_any_number_of_threads_in_and_never_two_at_once(threads: int) -> None:
+    result = subprocess.run(
+        [sys.executable, str(EXAMPLES / "dijkstra1965.py"), str(threads), "30"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout.startswith(f"{threads} threads, {threads * 30} times"), result.stderr
+
+
+def test_examples_need_no_headway() -> None:
+    for path in EXAMPLES.glob("*.py"):
+        assert not re.search(r"^\s*(import|from) headway", path.read_text(encoding="utf-8"), re.MULTILINE), (
+            path
+        )
