@@ -1,0 +1,303 @@
+/* The process file: one sparse file, mapped shared, with append-only sections.
+ *
+ * invariant: no page is touched before it is reserved on disk, so a full disk is an error code here and never
+ * SIGBUS in the program. No descriptor stays open: programs count, close and reuse them.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracer.h"
+
+#define PAGE 4096u
+#define STEP 65536u        /* bytes reserved at a time, at least */
+#define CHUNK_STEP 262144u /* and in the chunk section */
+
+static const struct {
+    uint32_t stride, capacity;
+} layout[HW_NSECTIONS] = {
+    [HW_SECTION_THREADS] = {sizeof(struct hw_thread), 65536},
+    [HW_SECTION_GILS] = {sizeof(struct hw_gil), 256},
+    [HW_SECTION_LOCKS] = {sizeof(struct hw_lock), 65536},
+    [HW_SECTION_EDGES] = {sizeof(struct hw_edge), 65536},
+    [HW_SECTION_STACKS] = {sizeof(struct hw_stack), 65536},
+    [HW_SECTION_LINKS] = {sizeof(uint32_t), 1u << 20},
+    [HW_SECTION_FRAMES] = {sizeof(struct hw_frame), 65536},
+    [HW_SECTION_TEXT] = {1, 8u << 20},
+    [HW_SECTION_CHUNKS] = {HW_CHUNK_BYTES, 0 /* HEADWAY_BUFFER_MB */},
+};
+
+struct hw_process hw;
+static atomic_int slow_lock;
+static uint32_t chunk_hand; /* where the search for a full chunk goes on */
+
+void hw_lock_slow(void)
+{
+    while (atomic_exchange_explicit(&slow_lock, 1, memory_order_acquire))
+        sched_yield();
+}
+
+void hw_unlock_slow(void)
+{
+    atomic_store_explicit(&slow_lock, 0, memory_order_release);
+}
+
+void hw_unlock_slow_in_child(void)
+{
+    atomic_store(&slow_lock, 0);
+}
+
+/* Private indexes live in one anonymous mapping that can be emptied in a forked child. */
+static char *private_base;
+static size_t private_used;
+#define PRIVATE_BYTES (16u << 20)
+
+void *hw_private(size_t bytes)
+{
+    if (private_base == NULL) {
+        void *p = mmap(NULL, PRIVATE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (p == MAP_FAILED)
+            return NULL;
+        private_base = p;
+    }
+    bytes = (bytes + PAGE - 1) / PAGE * PAGE;
+    if (private_used + bytes > PRIVATE_BYTES)
+        return NULL;
+    private_used += bytes;
+    return private_base + private_used - bytes;
+}
+
+void hw_private_reset(void)
+{
+    if (private_base != NULL)
+        madvise(private_base, PRIVATE_BYTES, MADV_DONTNEED); /* anonymous: reads as zero again */
+}
+
+/* Raw system calls: ours must not pass through our own hooks. */
+static int sys_open(const char *path, int flags, int mode)
+{
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
+}
+
+static bool reserve_bytes(int fd, uint64_t from, uint64_t to)
+{
+    struct rlimit limit;
+    /* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ to the program. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && to > limit.rlim_cur)
+        return false;
+    int r;
+    do
+        r = (int)syscall(SYS_fallocate, fd, 0, (off_t)from, (off_t)(to - from));
+    while (r != 0 && errno == EINTR);
+    if (r == 0)
+        return true;
+    if (errno != EOPNOTSUPP)
+        return false;
+    /* A file system without fallocate: zeros take the blocks as well. */
+    static const char zeros[PAGE];
+    for (uint64_t at = from; at < to; at += PAGE)
+        if (syscall(SYS_pwrite64, fd, zeros, PAGE, (off_t)at) != PAGE)
+            return false;
+    return true;
+}
+
+/* Makes sure that entries below `want` of a section may be touched. */
+static bool reserve(enum hw_section_id id, uint32_t want)
+{
+    struct hw_section *s = &hw.header->sections[id];
+    if (want <= LOAD(&s->reserved))
+        return true;
+    int saved = errno;
+    hw_lock_slow();
+    bool ok = want <= s->reserved;
+    if (!ok && !(PEEK(&hw.header->flags) & HW_FLAG_NO_SPACE)) {
+        uint32_t step = id == HW_SECTION_CHUNKS ? CHUNK_STEP : STEP;
+        uint64_t from = (uint64_t)s->reserved * s->stride;
+        uint64_t to = (uint64_t)want * s->stride + step;
+        uint64_t all = (uint64_t)s->capacity * s->stride;
+        if (to > all)
+            to = all;
+        int fd = sys_open(hw.path, O_RDWR, 0);
+        struct stat st;
+        /* Subtle: after a chroot or a rename the path may name another file. */
+        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == hw.dev && st.st_ino == hw.ino) {
+            uint64_t page_from = (s->offset + from) / PAGE * PAGE;
+            uint64_t page_to = (s->offset + to + PAGE - 1) / PAGE * PAGE;
+            ok = reserve_bytes(fd, page_from, page_to);
+        }
+        if (fd >= 0)
+            syscall(SYS_close, fd);
+        if (ok)
+            STORE(&s->reserved, (uint32_t)(to / s->stride));
+        else
+            __atomic_fetch_or(&hw.header->flags, HW_FLAG_NO_SPACE, __ATOMIC_RELAXED);
+    }
+    hw_unlock_slow();
+    errno = saved;
+    return ok;
+}
+
+void *hw_entry(enum hw_section_id id, uint32_t index)
+{
+    struct hw_section *s = &hw.header->sections[id];
+    return (char *)hw.header + s->offset + (uint64_t)index * s->stride;
+}
+
+uint32_t hw_append(enum hw_section_id id, uint32_t n)
+{
+    struct hw_section *s = &hw.header->sections[id];
+    uint32_t first = PEEK(&s->count);
+    do {
+        if (first > s->capacity || n > s->capacity - first || !reserve(id, first + n)) {
+            ADD(&s->lost, n);
+            return HW_NOBODY;
+        }
+    } while (!__atomic_compare_exchange_n(&s->count, &first, first + n, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return first;
+}
+
+uint32_t hw_chunk_index(const struct hw_chunk *chunk)
+{
+    return (uint32_t)(((uintptr_t)chunk - (uintptr_t)hw_entry(HW_SECTION_CHUNKS, 0)) / HW_CHUNK_BYTES);
+}
+
+static struct hw_chunk *take(struct hw_chunk *chunk, uint32_t slot)
+{
+    chunk->slot = slot;
+    POKE(&chunk->count, 0);
+    chunk->last_end_ns = 0;
+    STORE(&chunk->seq, __atomic_add_fetch(&hw.header->chunk_seq, 1, __ATOMIC_RELAXED));
+    return chunk;
+}
+
+struct hw_chunk *hw_chunk_claim(uint32_t slot)
+{
+    struct hw_section *s = &hw.header->sections[HW_SECTION_CHUNKS];
+    if (PEEK(&s->count) < s->capacity) {
+        uint32_t index = hw_append(HW_SECTION_CHUNKS, 1);
+        if (index != HW_NOBODY) {
+            struct hw_chunk *chunk = hw_entry(HW_SECTION_CHUNKS, index);
+            POKE(&chunk->state, HW_CHUNK_OPEN);
+            return take(chunk, slot);
+        }
+    }
+    /* The chunks were filled in about the order of their index, so a hand that goes round finds the oldest. */
+    uint32_t n = PEEK(&s->count) < s->capacity ? PEEK(&s->count) : s->capacity;
+    for (uint32_t tries = 0; tries < n; tries++) {
+        struct hw_chunk *chunk = hw_entry(HW_SECTION_CHUNKS, ADD(&chunk_hand, 1) % n);
+        uint32_t full = HW_CHUNK_FULL;
+        if (!__atomic_compare_exchange_n(&chunk->state, &full, HW_CHUNK_OPEN, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            continue;
+        ADD(&hw.header->overwritten, PEEK(&chunk->count));
+        uint64_t until = PEEK(&hw.header->overwritten_until_ns);
+        while (until < chunk->last_end_ns &&
+               !__atomic_compare_exchange_n(&hw.header->overwritten_until_ns, &until, chunk->last_end_ns, true,
+                                            __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        }
+        return take(chunk, slot);
+    }
+    return NULL;
+}
+
+static void read_text(const char *path, char *to, size_t bytes)
+{
+    int fd = sys_open(path, O_RDONLY, 0);
+    if (fd < 0)
+        return;
+    long n = syscall(SYS_read, fd, to, bytes - 1);
+    to[n > 0 ? n : 0] = 0;
+    syscall(SYS_close, fd);
+}
+
+static uint64_t option(const char *name, uint64_t otherwise, uint64_t most)
+{
+    const char *text = getenv(name);
+    if (text == NULL || *text == 0)
+        return otherwise;
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+    return *end != 0 || value > most ? otherwise : value;
+}
+
+/* Makes this process's file and maps it: all sections if the process is traced, else only the header page.
+ * On failure nothing is left behind and hw.header is NULL. */
+bool hw_file_open(void)
+{
+    int saved = errno;
+    const char *dir = getenv("HEADWAY_TRACE_DIR");
+    uint64_t start = hw_now();
+    bool whole = hw.on;
+    hw.on = false;
+    hw.header = NULL;
+    hw.pid = (int)getpid();
+    if (dir == NULL ||
+        (size_t)snprintf(hw.path, sizeof hw.path, "%s/process-%d-%llu.hw", dir, hw.pid, (unsigned long long)start) >=
+            sizeof hw.path)
+        return false;
+    int fd = sys_open(hw.path, O_RDWR | O_CREAT | O_EXCL, 0666);
+    if (fd < 0) {
+        errno = saved;
+        return false;
+    }
+    uint64_t megabytes = option("HEADWAY_BUFFER_MB", 64, 16384);
+    uint32_t chunks = (uint32_t)((megabytes ? megabytes : 1) * ((1u << 20) / HW_CHUNK_BYTES));
+    struct hw_section sections[HW_NSECTIONS];
+    uint64_t offset = PAGE;
+    memset(sections, 0, sizeof sections);
+    for (int i = 0; i < HW_NSECTIONS; i++) {
+        sections[i].offset = offset;
+        sections[i].stride = layout[i].stride;
+        sections[i].capacity = i == HW_SECTION_CHUNKS ? chunks : layout[i].capacity;
+        offset += (uint64_t)sections[i].stride * sections[i].capacity;
+        offset = (offset + PAGE - 1) / PAGE * PAGE;
+    }
+    struct stat st;
+    struct hw_header *header = MAP_FAILED;
+    if (fstat(fd, &st) == 0 && reserve_bytes(fd, 0, PAGE))
+        header = mmap(NULL, whole ? offset : PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (header == MAP_FAILED) {
+        syscall(SYS_close, fd);
+        unlink(hw.path);
+        errno = saved;
+        return false;
+    }
+    syscall(SYS_close, fd);
+    if (whole)
+        madvise(header, offset, MADV_DONTDUMP); /* the trace is a file of its own: keep it out of core dumps */
+    hw.dev = st.st_dev;
+    hw.ino = st.st_ino;
+    hw.header = header;
+    hw.stack_threshold_ns = 1000 * option("HEADWAY_STACK_US", 100, 1000000000);
+    hw.coalesce_ns = 1000 * option("HEADWAY_COALESCE_US", 50, 1000000);
+    chunk_hand = 0;
+
+    memcpy(header->sections, sections, sizeof sections);
+    if (!whole)
+        for (int i = 0; i < HW_NSECTIONS; i++)
+            header->sections[i].capacity = 0;
+    header->version = HW_VERSION;
+    header->header_bytes = sizeof *header;
+    header->pid = (uint32_t)hw.pid;
+    header->ppid = (uint32_t)getppid();
+    header->start_ns = start;
+    header->parent_slot = HW_NOBODY;
+    header->stack_threshold_ns = hw.stack_threshold_ns;
+    header->coalesce_ns = hw.coalesce_ns;
+    struct timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    header->start_cpu_ns = (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec;
+    read_text("/proc/self/cmdline", header->cmdline, sizeof header->cmdline);
+    long n = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", header->exe, sizeof header->exe - 1);
+    header->exe[n > 0 ? n : 0] = 0;
+    memcpy(header->magic, HW_MAGIC, sizeof header->magic); /* last: the file is valid from here on */
+    hw.on = whole;
+    errno = saved;
+    return true;
+}

@@ -1,0 +1,395 @@
+/* Locks: who waits, who owns, who wakes.
+ *
+ * Up to 3.12 every lock of CPython is a semaphore (Python/thread_pthread.h), in 3.13 most are; a PyMutex (3.13's own
+ * internals, from 3.14 on also threading.Lock) parks a waiter on a semaphore on the waiter's stack, inside
+ *   struct wait_entry { void *park_arg; uintptr_t addr; _PySemaphore sema; ... }   (Python/parking_lot.c)
+ * so the word before such a semaphore is the address of what is really waited for.
+ *
+ * Ownership is an inference: the last thread that acquired without having released. It is not claimed where a thread
+ * would own what it waits for itself, or where others than the owner release (Condition's inner locks, SimpleQueue):
+ * those are signals, not mutual exclusion.
+ */
+#define _GNU_SOURCE
+#include "tracer.h"
+
+/* What is known of a semaphore, by address. One cache line. Fields are racy where two threads use one semaphore at
+ * once; each store is of a whole value that was true at that moment. */
+struct known {
+    uint64_t address;     /* 0: free */
+    uint32_t owner;       /* slot + 1, 0: nobody or not known */
+    uint32_t waker;       /* slot + 1 of the last poster */
+    uint32_t waiters;     /* now */
+    uint32_t lock;        /* index in the lock section + 1; 0: nobody has waited on it */
+    uint32_t made;        /* stack + 1 */
+    uint32_t foreign;     /* posts by a thread that did not own it */
+    uint64_t created_ns;
+    uint64_t held_from_ns; /* since when it is held while somebody waits; 0: it is not */
+    uint64_t parked_for;  /* a parking place: the address that its thread really waits for */
+    uint64_t pad;
+};
+_Static_assert(sizeof(struct known) == 64, "one cache line");
+
+#define SETS 8192u
+#define WAYS 4u
+static struct known *known; /* SETS * WAYS */
+
+#define EDGE_SIZE (1u << 17)
+static uint32_t *edges; /* open addressing; entries are edge index + 1 */
+
+void hw_lock_init(void)
+{
+    known = hw_private(SETS * WAYS * sizeof *known);
+    edges = hw_private(EDGE_SIZE * sizeof *edges);
+}
+
+static struct known *set_of(uint64_t address)
+{
+    return known + (address * 0x9e3779b97f4a7c15u >> 51) % SETS * WAYS;
+}
+
+static struct known *find(uint64_t address)
+{
+    if (UNLIKELY(known == NULL))
+        return NULL;
+    struct known *k = set_of(address);
+    for (unsigned i = 0; i < WAYS; i++)
+        if (PEEK(&k[i].address) == address)
+            return &k[i];
+    return NULL;
+}
+
+/* Finds or makes. An entry in use is never pushed out: then this one stays unknown, which is said and not guessed. */
+static struct known *find_or_make(uint64_t address)
+{
+    struct known *k = find(address);
+    if (LIKELY(k != NULL) || known == NULL)
+        return k;
+    k = set_of(address);
+    for (unsigned i = 0; i < WAYS; i++) {
+        uint64_t there = PEEK(&k[i].address);
+        if (there != 0 && (PEEK(&k[i].owner) || PEEK(&k[i].waiters) || PEEK(&k[i].lock) || PEEK(&k[i].made)))
+            continue;
+        if (__atomic_compare_exchange_n(&k[i].address, &there, address, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            k[i].waker = k[i].foreign = 0;
+            k[i].created_ns = k[i].held_from_ns = k[i].parked_for = 0;
+            return &k[i];
+        }
+    }
+    return NULL;
+}
+
+static void forget(struct known *k)
+{
+    k->owner = k->waker = k->waiters = k->lock = k->made = k->foreign = 0;
+    k->created_ns = k->held_from_ns = k->parked_for = 0;
+}
+
+static struct hw_lock *lock_of(struct known *k, uint32_t kind, enum hw_identity identity)
+{
+    if (k->lock == 0) {
+        uint32_t index = hw_append(HW_SECTION_LOCKS, 1);
+        if (index == HW_NOBODY)
+            return NULL;
+        struct hw_lock *lock = hw_entry(HW_SECTION_LOCKS, index);
+        lock->kind = kind;
+        lock->address = k->address;
+        lock->made_stack = k->made;
+        lock->identity = identity;
+        lock->created_ns = k->created_ns;
+        lock->longest_hold_slot = HW_NOBODY;
+        STORE(&lock->ready, 1);
+        uint32_t none = 0;
+        /* Two first waiters at once: the loser's entry stays empty. */
+        __atomic_compare_exchange_n(&k->lock, &none, index + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    }
+    return hw_entry(HW_SECTION_LOCKS, k->lock - 1);
+}
+
+static void add_edge(uint32_t lock, uint32_t waiter, uint32_t owner, uint64_t ns)
+{
+    uint64_t h = ((uint64_t)lock << 40 ^ (uint64_t)waiter << 20 ^ owner) * 0x9e3779b97f4a7c15u >> 40;
+    for (uint32_t probes = 0; edges != NULL && probes < 64; probes++) {
+        uint32_t *place = &edges[(h + probes) % EDGE_SIZE], found = LOAD(place);
+        if (found == 0) {
+            uint32_t index = hw_append(HW_SECTION_EDGES, 1);
+            if (index == HW_NOBODY)
+                return;
+            struct hw_edge *e = hw_entry(HW_SECTION_EDGES, index);
+            e->lock = lock;
+            e->waiter = waiter;
+            e->owner = owner;
+            STORE(&e->ready, 1);
+            if (!__atomic_compare_exchange_n(place, &found, index + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+                probes--; /* another thread was first; its edge may be ours */
+                STORE(&e->ready, 0);
+                continue;
+            }
+            found = index + 1;
+        }
+        struct hw_edge *e = hw_entry(HW_SECTION_EDGES, found - 1);
+        if (e->lock == lock && e->waiter == waiter && e->owner == owner) {
+            ADD(&e->waits, 1);
+            ADD(&e->wait_ns, ns);
+            return;
+        }
+    }
+    ADD(&hw.header->sections[HW_SECTION_EDGES].lost, 1);
+}
+
+/* A semaphore on the caller's own stack is a parking place (see above). */
+static bool parks(const sem_t *sem)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), there = (uintptr_t)sem;
+    return there > here && there - here < 2048;
+}
+
+static void acquired(struct known *k, uint64_t now)
+{
+    POKE(&k->owner, hw_self.index + 1);
+    if (PEEK(&k->waiters) != 0 && k->held_from_ns == 0)
+        k->held_from_ns = now ? now : hw_now();
+}
+
+/* ---- waits ---- */
+
+struct wait {
+    struct hw_thread *t;
+    struct known *sem, *what; /* differ for a parking place */
+    uint64_t start;
+    uint32_t owner;
+    bool parks;
+};
+
+static struct wait begin(sem_t *sem)
+{
+    struct wait w = {.t = hw_in(), .parks = parks(sem)};
+    if (w.t == NULL)
+        return w;
+    w.sem = find_or_make((uint64_t)sem);
+    w.what = w.sem;
+    if (w.parks) {
+        w.what = find_or_make(((const uint64_t *)sem)[-1]);
+        if (w.sem != NULL && w.what != NULL) {
+            w.sem->parked_for = w.what->address;
+            POKE(&w.sem->waiters, 1);
+        }
+    }
+    uint32_t stack = hw_stack();
+    uint32_t kind = stack ? ((struct hw_stack *)hw_entry(HW_SECTION_STACKS, stack - 1))->kind : HW_LOCK;
+    w.owner = HW_NOBODY;
+    uint32_t index = HW_NOBODY;
+    w.start = hw_now();
+    if (w.what != NULL) {
+        uint32_t owner = PEEK(&w.what->owner);
+        if (w.parks && kind == HW_LOCK && ((const uint64_t *)sem)[-2] == 0)
+            kind = HW_CONDITION; /* only PyMutex gives a park_arg: this is an event, or SimpleQueue.get */
+        if (!w.parks && kind == HW_LOCK) {
+            if (owner == hw_self.index + 1 || PEEK(&w.what->foreign) != 0)
+                kind = HW_CONDITION; /* a signal that another thread gives */
+            else if (owner != 0)
+                w.owner = owner - 1;
+        }
+        /* The inner lock of a Condition lives for one wait: only locks proper are worth an entry. */
+        if (kind == HW_LOCK && lock_of(w.what, kind, w.parks ? HW_IDENTITY_MUTEX : HW_IDENTITY_SEM) != NULL)
+            index = w.what->lock - 1;
+        ADD(&w.what->waiters, 1);
+        if (w.what->held_from_ns == 0 && (owner != 0 || w.parks))
+            w.what->held_from_ns = w.start;
+        if (w.sem != NULL)
+            POKE(&w.sem->waker, 0);
+    }
+    hw_switch(w.t, w.start, kind, index, w.owner);
+    w.t->now_b = stack;
+    hw_out();
+    return w;
+}
+
+static void end(struct wait *w, bool got)
+{
+    struct hw_thread *t = w->t;
+    if (t == NULL || t != hw_self.slot || hw_self.busy)
+        return;
+    hw_self.busy = true;
+    int saved = errno;
+    uint64_t now = hw_now();
+    uint64_t waited = now - w->start;
+    if (t->now_b != 0 && waited >= hw.stack_threshold_ns) {
+        struct hw_stack *s = hw_entry(HW_SECTION_STACKS, t->now_b - 1);
+        ADD(&s->wait_count, 1);
+        ADD(&s->wait_ns, waited);
+    }
+    struct known *k = w->what;
+    if (k != NULL) {
+        uint32_t waker = got && w->sem != NULL ? PEEK(&w->sem->waker) : 0;
+        t->now_d = waker ? waker - 1 : HW_NOBODY;
+        /* Who releases a mutex is who held it. */
+        if (w->parks && t->kind == HW_LOCK && waker != 0)
+            w->owner = t->now_c = waker - 1;
+        ADD(&k->waiters, -1u);
+        if (t->now_a != HW_NOBODY) {
+            struct hw_lock *lock = hw_entry(HW_SECTION_LOCKS, t->now_a);
+            ADD(&lock->waits, 1);
+            ADD(&lock->wait_ns, waited);
+            if (waited > PEEK(&lock->longest_ns)) {
+                POKE(&lock->longest_ns, waited);
+                POKE(&lock->longest_stack, t->now_b);
+            }
+            add_edge(t->now_a, hw_self.index, w->owner, waited);
+        }
+        if (got && !w->parks)
+            acquired(k, now);
+    } else {
+        t->now_d = HW_NOBODY;
+    }
+    hw_resume(t, now);
+    errno = saved;
+    hw_out();
+}
+
+/* Takes it without waiting, if it is free. */
+static bool at_once(sem_t *sem)
+{
+    int saved = errno;
+    if (REAL(sem_trywait)(sem) != 0) {
+        errno = saved;
+        return false;
+    }
+    if (hw_in() != NULL) {
+        struct known *k = find_or_make((uint64_t)sem);
+        if (k != NULL)
+            acquired(k, 0);
+        hw_out();
+    }
+    return true;
+}
+
+EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
+{
+    int r = REAL(sem_init)(sem, shared, value);
+    struct hw_thread *t;
+    if (r == 0 && (t = hw_in()) != NULL) {
+        struct known *k = find((uint64_t)sem);
+        if (k != NULL)
+            forget(k);
+        if (t->holds && !parks(sem)) {
+            uint32_t made = hw_stack();
+            if ((made != 0 || k != NULL) && (k = find_or_make((uint64_t)sem)) != NULL) {
+                k->made = made;
+                k->created_ns = hw_now();
+            }
+        }
+        hw_out();
+    }
+    return r;
+}
+
+EXPORT int sem_destroy(sem_t *sem)
+{
+    if (hw_in() != NULL) {
+        struct known *k = find((uint64_t)sem);
+        if (k != NULL) {
+            forget(k);
+            STORE(&k->address, 0);
+        }
+        hw_out();
+    }
+    return REAL(sem_destroy)(sem);
+}
+
+EXPORT int sem_trywait(sem_t *sem)
+{
+    if (UNLIKELY(!hw.on))
+        return REAL(sem_trywait)(sem);
+    int r = REAL(sem_trywait)(sem);
+    if (r == 0 && hw_in() != NULL) {
+        struct known *k = find_or_make((uint64_t)sem);
+        if (k != NULL)
+            acquired(k, 0);
+        hw_out();
+    }
+    return r;
+}
+
+EXPORT int sem_wait(sem_t *sem)
+{
+    if (!hw.on)
+        return REAL(sem_wait)(sem);
+    if (at_once(sem))
+        return 0;
+    struct wait w = begin(sem);
+    int r = REAL(sem_wait)(sem);
+    end(&w, r == 0);
+    return r;
+}
+
+EXPORT int sem_timedwait(sem_t *sem, const struct timespec *deadline)
+{
+    if (!hw.on)
+        return REAL(sem_timedwait)(sem, deadline);
+    if (at_once(sem))
+        return 0;
+    struct wait w = begin(sem);
+    int r = REAL(sem_timedwait)(sem, deadline);
+    end(&w, r == 0);
+    return r;
+}
+
+EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *deadline)
+{
+    if (!hw.on)
+        return REAL(sem_clockwait)(sem, clock, deadline);
+    if (at_once(sem))
+        return 0;
+    struct wait w = begin(sem);
+    int r = REAL(sem_clockwait)(sem, clock, deadline);
+    end(&w, r == 0);
+    return r;
+}
+
+/* The owner lets go while others wait: what they lost meanwhile is counted to the lock. */
+static void released(struct known *k, bool owned)
+{
+    uint64_t from = k->held_from_ns;
+    if (from == 0 || k->lock == 0 || !owned) {
+        k->held_from_ns = 0;
+        return;
+    }
+    struct hw_lock *lock = hw_entry(HW_SECTION_LOCKS, k->lock - 1);
+    uint64_t now = hw_now(), held = now - from;
+    k->held_from_ns = k->waiters > 1 && k->owner == 0 ? now : 0; /* a mutex goes to the next waiter */
+    ADD(&lock->held_ns, held);
+    if (held > PEEK(&lock->longest_hold_ns)) {
+        POKE(&lock->longest_hold_ns, held);
+        POKE(&lock->longest_hold_slot, hw_self.index);
+        if (held >= hw.stack_threshold_ns)
+            POKE(&lock->release_stack, hw_stack());
+    }
+}
+
+EXPORT int sem_post(sem_t *sem)
+{
+    struct hw_thread *t = hw_in();
+    if (t != NULL) {
+        struct known *k = find((uint64_t)sem);
+        if (k != NULL) {
+            int saved = errno;
+            POKE(&k->waker, hw_self.index + 1);
+            bool owned = k->owner == hw_self.index + 1;
+            if (!owned && k->owner != 0) {
+                if (k->foreign++ == 0 && k->lock != 0)
+                    ((struct hw_lock *)hw_entry(HW_SECTION_LOCKS, k->lock - 1))->foreign_posts = 1;
+            }
+            struct known *mutex;
+            if (k->parked_for != 0) {
+                if ((mutex = find(k->parked_for)) != NULL)
+                    released(mutex, true); /* who wakes the waiter is who held it */
+            } else if (UNLIKELY(k->waiters != 0)) {
+                released(k, owned);
+            }
+            POKE(&k->owner, 0);
+            errno = saved;
+        }
+        hw_out();
+    }
+    return REAL(sem_post)(sem);
+}

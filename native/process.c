@@ -1,0 +1,223 @@
+/* A process's beginning, children and end. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer.h"
+
+/* ---- beginning ---- */
+
+static void on_exit_status(int status, void *unused)
+{
+    (void)unused;
+    hw_finish(HW_END_EXIT, (uint32_t)status & 0xff);
+}
+
+/* In the child, before fork returns: only this thread lives, and the file is the parent's. */
+static void in_child(void)
+{
+    uint64_t parent_start = hw.header != NULL ? hw.header->start_ns : 0;
+    if (hw.header == NULL)
+        return;
+    uint32_t parent_slot = hw_self.slot != NULL ? hw_self.index : HW_NOBODY;
+    uint32_t parent_flags = hw.header->flags, version = hw.header->python_version;
+    bool holds = hw_self.slot != NULL && hw_self.slot->holds != 0;
+    uint32_t gil = holds ? hw_self.slot->holds : 0;
+    char python_text[sizeof hw.header->python_text];
+    memcpy(python_text, hw.header->python_text, sizeof python_text);
+    bool was_busy = hw_self.busy;
+    hw_self.busy = true;
+    hw_self.slot = NULL;
+    hw_self.chunk = NULL;
+    hw_self.vfork_pid = 0;
+    hw_unlock_slow_in_child();
+    hw_stack_after_fork();
+    hw_private_reset();
+    /* A shallow process's child is shallow too, and is not worth a file until it execs. */
+    if (!hw.on || !hw_file_open()) {
+        hw.on = false;
+        hw.header = NULL;
+        hw_self.busy = was_busy;
+        return;
+    }
+    hw.header->parent_start_ns = parent_start;
+    hw.header->parent_slot = parent_slot;
+    hw.header->python_version = version;
+    memcpy(hw.header->python_text, python_text, sizeof python_text);
+    __atomic_fetch_or(&hw.header->flags,
+                      HW_FLAG_FORKED | (parent_flags & (HW_FLAG_PYTHON | HW_FLAG_PYPY | HW_FLAG_FREE_THREADED | HW_FLAG_STACKS)),
+                      __ATOMIC_RELAXED);
+    hw_thread_first();
+    hw_gil_after_fork();
+    if (hw_self.slot != NULL && holds) {
+        hw_self.slot->kind = HW_PYTHON;
+        hw_self.slot->now_a = gil - 1;
+        hw_self.slot->holds = gil;
+        hw_self.slot->hold_since_ns = hw_self.slot->since_ns;
+        hw_self.slot->flags |= HW_THREAD_PYTHON;
+    }
+    hw_self.busy = was_busy;
+}
+
+__attribute__((constructor(102))) static void start(void)
+{
+    int saved = errno;
+    hw_real_resolve();
+    if (getenv("HEADWAY_TRACE_DIR") != NULL) {
+        hw_self.busy = true;
+        hw_python_find();
+        hw.on = hw_python_present();
+        bool traced = hw_file_open();
+        if (traced && hw_python_present()) {
+            hw_stack_init();
+            hw_lock_init();
+            hw_python_find(); /* again: now there is a header to write the flags to */
+            hw_thread_first();
+        }
+        if (traced) {
+            pthread_atfork(NULL, NULL, in_child);
+            on_exit(on_exit_status, NULL);
+        }
+        hw_self.busy = false;
+    }
+    errno = saved;
+}
+
+/* ---- children ---- */
+
+static void made_child(struct hw_thread *t, pid_t pid, enum hw_child how)
+{
+    if (t != NULL && pid > 0 && t == hw_self.slot && !hw_self.busy) {
+        hw_self.busy = true;
+        hw_point(t, hw_now(), HW_CHILD, (uint32_t)pid, 0, how);
+        hw_out();
+    }
+}
+
+EXPORT pid_t fork(void)
+{
+    struct hw_thread *t = hw_self.slot;
+    pid_t pid = REAL(fork)();
+    made_child(t, pid, HW_CHILD_FORK);
+    return pid;
+}
+
+EXPORT pid_t forkpty(int *fd, char *name, const struct termios *term, const struct winsize *size)
+{
+    struct hw_thread *t = hw_self.slot;
+    pid_t pid = REAL(forkpty)(fd, name, term, size);
+    made_child(t, pid, HW_CHILD_FORK);
+    return pid;
+}
+
+#define SPAWN(name)                                                                                                \
+    EXPORT int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,                       \
+                    const posix_spawnattr_t *attr, char *const argv[], char *const envp[])                         \
+    {                                                                                                              \
+        pid_t made = 0;                                                                                            \
+        struct hw_thread *t = hw_block(HW_PROCESS, 0, 0, false);                                                   \
+        int r = REAL(name)(pid != NULL ? pid : &made, path, actions, attr, argv, envp);                            \
+        hw_unblock(t);                                                                                             \
+        if (r == 0)                                                                                                \
+            made_child(t, pid != NULL ? *pid : made, HW_CHILD_SPAWN);                                              \
+        return r;                                                                                                  \
+    }
+SPAWN(posix_spawn)
+SPAWN(posix_spawnp)
+
+/* The child of a vfork runs in its parent's memory: it writes to the parent's thread, which is stopped meanwhile. */
+static bool before_exec(void)
+{
+    if (hw.header == NULL)
+        return false;
+    int pid = (int)getpid();
+    if (pid == hw.pid) {
+        hw_finish(HW_END_EXEC, 0);
+        return true;
+    }
+    if (hw_self.vfork_pid != pid) {
+        hw_self.vfork_pid = pid;
+        made_child(hw_self.slot, pid, HW_CHILD_SPAWN);
+    }
+    return false;
+}
+
+#define EXEC(name, params, args)        \
+    EXPORT int name params              \
+    {                                   \
+        bool finished = before_exec();  \
+        int r = REAL(name) args;        \
+        int saved = errno;              \
+        if (finished)                   \
+            hw_unfinish();              \
+        errno = saved;                  \
+        return r;                       \
+    }
+EXEC(execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp))
+EXEC(execv, (const char *path, char *const argv[]), (path, argv))
+EXEC(execvp, (const char *path, char *const argv[]), (path, argv))
+EXEC(execvpe, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp))
+EXEC(fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))
+
+static void reaped(struct hw_thread *t, pid_t pid, int status)
+{
+    if (t != NULL && pid > 0 && t == hw_self.slot && !hw_self.busy) {
+        hw_self.busy = true;
+        hw_point(t, hw_now(), HW_REAPED, (uint32_t)pid, (uint32_t)status, 0);
+        hw_out();
+    }
+}
+
+#define WAIT(name, params, args, pid, polls)                                                    \
+    EXPORT pid_t name params                                                                    \
+    {                                                                                           \
+        int here = 0;                                                                           \
+        if (status == NULL)                                                                     \
+            status = &here;                                                                     \
+        struct hw_thread *t = hw_block(HW_PROCESS, (uint32_t)(pid), 0, !(polls));               \
+        pid_t r = REAL(name) args;                                                              \
+        hw_unblock(t);                                                                          \
+        if (r > 0 && (WIFEXITED(*status) || WIFSIGNALED(*status)))                              \
+            reaped(t, r, *status);                                                              \
+        return r;                                                                               \
+    }
+WAIT(wait, (int *status), (status), -1, false)
+WAIT(waitpid, (pid_t pid, int *status, int options), (pid, status, options), pid, options &WNOHANG)
+WAIT(wait3, (int *status, int options, struct rusage *usage), (status, options, usage), -1, options &WNOHANG)
+WAIT(wait4, (pid_t pid, int *status, int options, struct rusage *usage), (pid, status, options, usage), pid,
+     options &WNOHANG)
+
+EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+    struct hw_thread *t = hw_block(HW_PROCESS, type == P_PID ? (uint32_t)id : 0, 0, !(options & WNOHANG));
+    int r = REAL(waitid)(type, id, info, options);
+    hw_unblock(t);
+    if (r == 0 && info != NULL && info->si_pid > 0 && !(options & WNOWAIT) &&
+        (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED))
+        reaped(t, info->si_pid, info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status);
+    return r;
+}
+
+/* ---- end ---- */
+
+EXPORT __attribute__((noreturn)) void _exit(int status)
+{
+    hw_finish(HW_END_QUICK, (uint32_t)status & 0xff);
+    REAL(_exit)(status);
+    __builtin_unreachable();
+}
+
+EXPORT __attribute__((noreturn)) void _Exit(int status)
+{
+    hw_finish(HW_END_QUICK, (uint32_t)status & 0xff);
+    REAL(_Exit)(status);
+    __builtin_unreachable();
+}
+
+EXPORT __attribute__((noreturn)) void abort(void)
+{
+    hw_finish(HW_END_ABORT, 0);
+    REAL(abort)();
+    __builtin_unreachable();
+}

@@ -1,0 +1,287 @@
+/* The trace format: what the tracer writes and `headway.trace.format` reads.
+ *
+ * A trace is a directory: `trace.json` (written by `headway trace`) and one file
+ * `process-PID-STARTNS.hw` for each process image (a new one after fork and after exec).
+ * A process file is a header page and append-only sections at fixed offsets, mapped MAP_SHARED, so that
+ * whatever was stored is there after SIGKILL. It is sparse; every page is reserved before it is touched.
+ *
+ * Times are CLOCK_MONOTONIC nanoseconds. Little-endian. `tests/trace/test_format.py` compares every
+ * offset here with the reader's dtypes.
+ *
+ * Who writes what: each field says it, or the struct does. "owner" is the thread that a slot describes.
+ */
+#ifndef HEADWAY_RECORD_H
+#define HEADWAY_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HW_MAGIC "HEADWAY"    /* 8 bytes with the terminating zero */
+#define HW_VERSION 1u
+#define HW_NOBODY 0xffffffffu /* no thread, no lock, no GIL, no child */
+
+/* Kinds of a record, and of the state that a thread is in now. Each is one state and reason. */
+#define HW_KINDS(X)                                                                                   \
+    X(NONE, 0)                                                                                        \
+    X(START, 1)          /* created, not yet run its first instruction */                             \
+    X(PYTHON, 2)         /* running: holds the GIL */                                                 \
+    X(NATIVE, 3)         /* running: without the GIL and outside every blocking call */               \
+    X(GIL, 4)            /* ready: wants the GIL */                                                   \
+    X(CPU, 5)            /* ready: wants a core. Never a current state: derived, see HW_OFFCPU */     \
+    X(LOCK, 6)           /* waiting, from here on */                                                  \
+    X(CONDITION, 7)                                                                                   \
+    X(EVENT, 8)                                                                                       \
+    X(QUEUE, 9)                                                                                       \
+    X(JOIN, 10)                                                                                       \
+    X(FUTURE, 11)                                                                                     \
+    X(SLEEP, 12)                                                                                      \
+    X(IO, 13)                                                                                         \
+    X(PROCESS, 14)                                                                                    \
+    X(OTHER, 15)                                                                                      \
+    X(BURST, 16)         /* record only: a run of intervals too short to keep one by one */           \
+    X(OFFCPU, 17)        /* record only: how much of a window's running time was not on a core */     \
+    X(CHILD, 18)         /* record only: this thread made a process */                                \
+    X(REAPED, 19)        /* record only: this thread saw the end of a child process */
+
+enum hw_kind {
+#define X(name, value) HW_##name = value,
+    HW_KINDS(X)
+#undef X
+};
+#define HW_NKINDS 16 /* kinds that are states, and so have totals */
+
+/* One interval of one thread; 32 bytes. Written once by the owner, into a chunk that it owns.
+ * Records of one thread are in order of time and, BURST included, touch each other: together with the pending
+ * burst and the current state in its slot they partition its life. OFFCPU, CHILD and REAPED lie beside.
+ *
+ *  kind           a                 b          c                      d
+ *  PYTHON         gil               stack      0                      0       stack: where the hold ended
+ *  NATIVE         0                 stack      0                      0
+ *  GIL            gil               stack      holder at start        who dropped it
+ *  LOCK..FUTURE   lock              stack      owner at start         who woke it
+ *  SLEEP, OTHER   0                 stack      0                      0
+ *  IO             fd                stack      enum hw_io             0
+ *  PROCESS        pid waited for    stack      0                      0
+ *  START          0                 stack      creator                0       stack: of the creator, at creation
+ *  BURST          native ns         io ns      gil ns                 how many intervals; the rest is PYTHON
+ *  OFFCPU         ready ns, low     high       other ns, low          high
+ *  CHILD          pid               stack      enum hw_child          0       a point: duration 0
+ *  REAPED         pid               status     0                      0       a point: duration 0
+ *
+ * Threads are slot indices, or HW_NOBODY. stack is an index in the stack section plus 1; 0 is none. lock is an
+ * index in the lock section, or HW_NOBODY. In OFFCPU, `ready` waited for a core (the kernel's run-queue figure)
+ * and `other` was off the core for a reason that was not seen (a page fault, a futex of a C library); both are
+ * parts of the running time inside the window.
+ */
+struct hw_record {
+    uint64_t start_ns;
+    uint64_t dur_kind; /* duration in ns << 8 | kind */
+    uint32_t a, b, c, d;
+};
+
+enum hw_io { HW_IO_READ = 1, HW_IO_WRITE, HW_IO_POLL, HW_IO_ACCEPT, HW_IO_CONNECT, HW_IO_SYNC, HW_IO_OPEN, HW_IO_LOCK, HW_IO_RESOLVE };
+enum hw_child { HW_CHILD_FORK = 1, HW_CHILD_SPAWN = 2 };
+
+/* A chunk holds records of one thread. A thread owns at most one that is open; when no more chunks can be made,
+ * the oldest full one is taken again, and what it held is counted in the header as overwritten. */
+#define HW_CHUNK_BYTES 16384u
+#define HW_CHUNK_RECORDS ((HW_CHUNK_BYTES - 64u) / 32u)
+enum hw_chunk_state { HW_CHUNK_FREE = 0, HW_CHUNK_OPEN = 1, HW_CHUNK_FULL = 2 };
+
+struct hw_chunk {
+    uint32_t state;       /* enum hw_chunk_state; the claimer sets OPEN by compare-and-swap, the owner sets FULL */
+    uint32_t slot;        /* the owner */
+    uint64_t seq;         /* claims are numbered, process-wide; a thread's chunks are in this order. Changes on reuse */
+    uint32_t count;       /* records that are complete; stored after them */
+    uint32_t pad0;
+    uint64_t last_end_ns; /* end of the newest record */
+    uint64_t pad1[4];
+    struct hw_record records[HW_CHUNK_RECORDS];
+};
+
+/* One thread; its index is the thread's number in the process. Slot 0 is the thread that made the file.
+ * The creator fills it up to `created_ns` and sets `ready`; from then on only the owner writes, except where noted. */
+#define HW_NAME_BYTES 64
+struct hw_thread {
+    uint32_t ready;        /* 1 once the slot can be read */
+    uint32_t version;      /* odd while the owner changes since/kind/totals/burst together */
+    uint32_t tid;          /* kernel's id; 0 until it has run */
+    uint32_t creator;      /* slot, or HW_NOBODY */
+    uint64_t created_ns;
+    uint64_t begun_ns;     /* first instruction; 0 until then */
+    uint64_t end_ns;       /* 0 until it has ended */
+    uint64_t pthread;      /* pthread_self() = threading.get_ident() */
+    char name[HW_NAME_BYTES]; /* Thread.name where known, else empty; UTF-8, cut, zero-terminated */
+    uint32_t create_stack; /* stack of the creator, +1 */
+    uint32_t flags;        /* enum hw_thread_flags */
+
+    uint32_t kind;         /* current state */
+    uint32_t holds;        /* GIL that it holds + 1, or 0 */
+    uint64_t since_ns;     /* when the current state began */
+    uint64_t hold_since_ns;
+    uint32_t now_a, now_b, now_c, now_d; /* as in the record that the current state will become */
+
+    uint64_t burst_start_ns; /* pending burst: [burst_start_ns, since_ns) when burst_count > 0 */
+    uint64_t burst_native_ns, burst_io_ns, burst_gil_ns;
+    uint32_t burst_count;
+    uint32_t chunk;        /* open chunk + 1, or 0 */
+
+    uint64_t total_ns[HW_NKINDS];    /* closed intervals, all of the run. PYTHON and NATIVE include off-core time */
+    uint64_t total_count[HW_NKINDS];
+    uint64_t hold_ns;      /* closed GIL holds, blocking calls made while holding it included */
+    uint64_t hold_count;
+
+    /* Off-core share of running time, from checkpoints of the thread's CPU clock; [0] of PYTHON, [1] of NATIVE.
+     * At the end of the process, the ending thread reads the clocks of threads that are still alive. */
+    uint64_t ready_cpu_ns[2]; /* run-queue wait */
+    uint64_t off_other_ns[2];
+    uint64_t cpu_ns;       /* CPU clock at the last reading */
+    uint64_t cpu_at_ns;    /* when that was */
+    uint64_t run_delay_ns; /* schedstat's run_delay at its last reading */
+    uint64_t window_run_ns[2]; /* running time, PYTHON and NATIVE, since the last reading */
+    uint64_t records;      /* stored, overwritten ones included */
+    uint64_t lost;         /* records that found no chunk */
+    uint64_t end_cpu_ns, end_run_delay_ns; /* HW_THREAD_CPU_AT_END: both clocks at the process's end_ns */
+};
+enum hw_thread_flags {
+    HW_THREAD_MAIN = 1,
+    HW_THREAD_PYTHON = 2,     /* has taken a GIL */
+    HW_THREAD_ADOPTED = 4,    /* not seen at its creation: created_ns is its first event */
+    HW_THREAD_CPU_AT_END = 8, /* end_cpu_ns and end_run_delay_ns were read by the ending thread */
+};
+
+struct hw_gil {
+    uint32_t ready;
+    uint32_t holder;       /* slot, or HW_NOBODY; written by the thread that takes or drops, under the GIL's own mutex */
+    uint64_t address;      /* of the condition variable */
+    uint64_t created_ns;
+    uint64_t taken_ns;     /* when the holder took it */
+    uint64_t dropped_ns;   /* last drop */
+    uint32_t dropper;      /* who dropped it last */
+    uint32_t pad;
+    uint64_t takes;
+};
+
+/* A lock on which a thread has waited, or a semaphore, or the inner lock of something else: see kind. */
+struct hw_lock {
+    uint32_t ready;
+    uint32_t kind;         /* enum hw_kind of the first wait on it: HW_LOCK for a lock proper */
+    uint64_t address;
+    uint32_t made_stack;   /* where it was created, +1; 0: not known */
+    uint32_t identity;     /* enum hw_identity */
+    uint64_t created_ns;   /* 0: not known */
+    uint64_t waits;        /* atomic adds by waiters, from here on */
+    uint64_t wait_ns;
+    uint64_t longest_ns;
+    uint64_t held_ns;      /* held while at least one thread waited; added by who releases */
+    uint32_t longest_stack; /* of the longest wait's thread, +1 */
+    uint32_t release_stack; /* of the owner at the end of the longest such hold, +1 */
+    uint64_t longest_hold_ns;
+    uint32_t longest_hold_slot;
+    uint32_t foreign_posts; /* released by a thread that did not own it: a signal, not mutual exclusion */
+};
+enum hw_identity {
+    HW_IDENTITY_SEM = 1,   /* a semaphore of its own: the lock's own address, until it is destroyed */
+    HW_IDENTITY_MUTEX = 2, /* PyMutex (3.13+): the mutex's address, which a later object may reuse */
+};
+
+/* How often one thread waited for a lock that another owned. */
+struct hw_edge {
+    uint32_t ready;
+    uint32_t lock;
+    uint32_t waiter, owner; /* slots; owner may be HW_NOBODY: not known */
+    uint64_t waits;
+    uint64_t wait_ns;
+};
+
+/* One distinct stack, innermost frame first. */
+struct hw_stack {
+    uint32_t ready;
+    uint32_t kind;         /* how a wait on a lock under this stack is classed: LOCK..FUTURE */
+    uint64_t hash;
+    uint32_t first;        /* index of its first entry in the link section */
+    uint32_t depth;        /* frames stored */
+    uint32_t cut;          /* 1: it was deeper */
+    uint32_t pad;
+    uint64_t hold_count, hold_ns; /* GIL holds over the threshold that ended here */
+    uint64_t wait_count, wait_ns; /* waits over the threshold */
+};
+/* One distinct (code, line). Text: file, zero, qualified name, zero; in the text section. */
+struct hw_frame {
+    uint32_t ready;
+    uint32_t line;         /* 0: not known */
+    uint64_t hash;
+    uint32_t file, name;   /* offsets in the text section */
+};
+
+struct hw_section {
+    uint64_t offset;       /* in the file */
+    uint32_t stride;       /* bytes an entry */
+    uint32_t capacity;     /* entries at most */
+    uint32_t count;        /* entries in use (may be above capacity: take the smaller); atomic */
+    uint32_t reserved;     /* entries whose pages are reserved */
+    uint64_t lost;         /* entries that could not be stored */
+};
+
+#define HW_SECTIONS(X)                                                                                \
+    X(THREADS, 0) X(GILS, 1) X(LOCKS, 2) X(EDGES, 3) X(STACKS, 4)                                     \
+    X(LINKS, 5) /* uint32_t: frame indices */                                                         \
+    X(FRAMES, 6)                                                                                      \
+    X(TEXT, 7) /* bytes */                                                                            \
+    X(CHUNKS, 8)
+enum hw_section_id {
+#define X(name, value) HW_SECTION_##name = value,
+    HW_SECTIONS(X)
+#undef X
+    HW_NSECTIONS
+};
+
+enum hw_end { HW_END_NONE = 0, HW_END_EXIT = 1, HW_END_QUICK = 2, HW_END_EXEC = 3, HW_END_ABORT = 4 };
+enum hw_flags {
+    HW_FLAG_PYTHON = 1,        /* a Python interpreter is in this process */
+    HW_FLAG_GIL_FOUND = 2,     /* the pair of condition variables was seen ... */
+    HW_FLAG_GIL_TAKEN = 4,     /* ... and a take on it: the self-test */
+    HW_FLAG_FREE_THREADED = 8, /* the interpreter says that it was built without a GIL */
+    HW_FLAG_STACKS = 16,       /* the frame layout is known */
+    HW_FLAG_FORKED = 32,       /* born by fork of a traced process */
+    HW_FLAG_EXECED = 64,       /* this pid had a traced image before */
+    HW_FLAG_NO_SPACE = 128,    /* a reservation failed: the sections stopped growing */
+    HW_FLAG_PYPY = 256,
+};
+
+/* First page of the file. Written by the thread that makes the file, except where noted. */
+struct hw_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t header_bytes;  /* sizeof(struct hw_header) */
+    uint32_t pid, ppid;
+    uint64_t start_ns;      /* when tracing of this image began */
+    uint64_t parent_start_ns; /* start_ns of the image that forked or execed this one; 0: not known */
+    uint64_t end_ns;        /* 0: killed, or still running */
+    uint32_t end;           /* enum hw_end */
+    uint32_t flags;         /* enum hw_flags; atomic or */
+    uint32_t python_version; /* Py_Version, e.g. 0x030b07f0; 0: not known */
+    uint32_t parent_slot;   /* FORKED: the forking thread's slot in the parent's file */
+    uint64_t cpu_ns;        /* process CPU clock at the end; 0: not read */
+    uint64_t stack_threshold_ns;
+    uint64_t coalesce_ns;   /* shorter running, I/O and GIL intervals are folded into bursts */
+    uint64_t overwritten;   /* records; atomic */
+    uint64_t overwritten_until_ns; /* the timeline is whole after this */
+    uint64_t chunk_seq;     /* last claim */
+    uint64_t untracked_threads; /* no slot could be had */
+    struct hw_section sections[HW_NSECTIONS];
+    uint64_t start_cpu_ns;  /* process CPU clock at start_ns: what ran before the tracer was there */
+    uint32_t exit_code;
+    uint32_t pad;
+    char python_text[64];   /* Py_GetVersion(), cut */
+    char exe[256];          /* of /proc/self/exe, cut */
+    char cmdline[1024];     /* arguments, each ended by zero, cut */
+};
+
+_Static_assert(sizeof(struct hw_record) == 32, "record");
+_Static_assert(sizeof(struct hw_chunk) <= HW_CHUNK_BYTES, "chunk");
+_Static_assert(offsetof(struct hw_chunk, records) == 64, "chunk header");
+_Static_assert(sizeof(struct hw_thread) % 64 == 0, "slots lie on cache lines of their own");
+_Static_assert(sizeof(struct hw_header) <= 4096, "header page");
+
+#endif

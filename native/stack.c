@@ -1,0 +1,148 @@
+/* Each distinct Python stack, stored once; and how a wait under it is classed. */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <string.h>
+
+#include "tracer.h"
+
+#define INDEX_SIZE (1u << 18)
+static uint32_t *stack_index, *frame_index; /* open addressing by hash; entries are section index + 1 */
+
+void hw_stack_init(void)
+{
+    stack_index = hw_private(INDEX_SIZE * sizeof *stack_index);
+    frame_index = hw_private(INDEX_SIZE * sizeof *frame_index);
+}
+
+static uint32_t store_frame(const struct hw_walked_frame *f)
+{
+    uint32_t *place = &frame_index[f->hash % INDEX_SIZE];
+    for (uint32_t probes = 0; *place != 0; probes++) {
+        struct hw_frame *known = hw_entry(HW_SECTION_FRAMES, *place - 1);
+        if (known->hash == f->hash)
+            return *place - 1;
+        if (probes == 256)
+            return HW_NOBODY;
+        place = place + 1 == frame_index + INDEX_SIZE ? frame_index : place + 1;
+    }
+    char text[1536];
+    size_t name_at;
+    size_t bytes = hw_frame_text(f->code, text, sizeof text, &name_at);
+    uint32_t at = hw_append(HW_SECTION_TEXT, (uint32_t)bytes);
+    uint32_t index = at == HW_NOBODY ? HW_NOBODY : hw_append(HW_SECTION_FRAMES, 1);
+    if (index == HW_NOBODY)
+        return HW_NOBODY;
+    memcpy(hw_entry(HW_SECTION_TEXT, at), text, bytes);
+    struct hw_frame *frame = hw_entry(HW_SECTION_FRAMES, index);
+    frame->line = hw_frame_line(f->code, f->instruction);
+    frame->hash = f->hash;
+    frame->file = at;
+    frame->name = at + (uint32_t)name_at;
+    STORE(&frame->ready, 1);
+    *place = index + 1;
+    return index;
+}
+
+static bool in(const struct hw_frame *frame, const char *file, const char *name)
+{
+    const char *text = hw_entry(HW_SECTION_TEXT, frame->file);
+    size_t n = strlen(text), k = strlen(file);
+    return n >= k && strcmp(text + n - k, file) == 0 && (n == k || text[n - k - 1] == '/') &&
+           (name == NULL || strcmp(hw_entry(HW_SECTION_TEXT, frame->name), name) == 0);
+}
+
+/* What a thread waits for when it blocks on a lock under this stack: the lock itself, or what the standard library
+ * builds on one. */
+static uint32_t classify(const uint32_t *links, uint32_t depth)
+{
+    const struct hw_frame *f[4] = {NULL, NULL, NULL, NULL};
+    for (uint32_t i = 0, k = 0; i < depth && k < 4; i++) {
+        const struct hw_frame *frame = hw_entry(HW_SECTION_FRAMES, links[i]);
+        if (!in(frame, "threading.py", "Condition.wait_for"))
+            f[k++] = frame;
+    }
+    if (in(f[0], "threading.py", NULL)) {
+        if (in(f[0], "threading.py", "Condition.wait")) {
+            if (f[1] == NULL)
+                return HW_CONDITION;
+            if (in(f[1], "threading.py", "Event.wait"))
+                return f[2] != NULL && in(f[2], "concurrent/futures/_base.py", NULL) ? HW_FUTURE : HW_EVENT;
+            if (in(f[1], "queue.py", NULL))
+                return HW_QUEUE;
+            if (in(f[1], "concurrent/futures/_base.py", NULL))
+                return HW_FUTURE;
+            if (in(f[1], "threading.py", "Semaphore.acquire"))
+                return HW_LOCK;
+            return HW_CONDITION;
+        }
+        if (in(f[0], "threading.py", "Thread.join") || in(f[0], "threading.py", "Thread._wait_for_tstate_lock") ||
+            in(f[0], "threading.py", "_shutdown"))
+            return HW_JOIN;
+    }
+    if (in(f[0], "concurrent/futures/thread.py", "_worker") || in(f[0], "queue.py", NULL))
+        return HW_QUEUE; /* SimpleQueue.get is written in C and has no frame of its own */
+    return HW_LOCK;
+}
+
+static uint32_t store_stack(const struct hw_walked *w, uint32_t *place)
+{
+    uint32_t links[sizeof w->frames / sizeof *w->frames];
+    for (uint32_t i = 0; i < w->depth; i++)
+        if ((links[i] = store_frame(&w->frames[i])) == HW_NOBODY)
+            return 0;
+    uint32_t first = hw_append(HW_SECTION_LINKS, w->depth);
+    uint32_t index = first == HW_NOBODY ? HW_NOBODY : hw_append(HW_SECTION_STACKS, 1);
+    if (index == HW_NOBODY)
+        return 0;
+    memcpy(hw_entry(HW_SECTION_LINKS, first), links, w->depth * sizeof *links);
+    struct hw_stack *stack = hw_entry(HW_SECTION_STACKS, index);
+    stack->kind = classify(links, w->depth);
+    stack->hash = w->hash;
+    stack->first = first;
+    stack->depth = w->depth;
+    stack->cut = w->cut;
+    STORE(&stack->ready, 1);
+    STORE(place, index + 1);
+    return index + 1;
+}
+
+/* Finds the stack from `place` on; sets `place` to where it is, or where it would go. */
+static uint32_t find(uint64_t hash, uint32_t **place)
+{
+    uint32_t *p = *place, found;
+    for (uint32_t probes = 0; (found = LOAD(p)) != 0 && probes < 256; probes++) {
+        if (((struct hw_stack *)hw_entry(HW_SECTION_STACKS, found - 1))->hash == hash)
+            return found;
+        p = p + 1 == stack_index + INDEX_SIZE ? stack_index : p + 1;
+    }
+    *place = p;
+    return 0;
+}
+
+static _Atomic bool storing; /* someone stores a stack: held for microseconds, and never by a signal handler */
+
+/* The caller is inside the tracer (hw_self.busy). */
+uint32_t hw_stack(void)
+{
+    struct hw_walked w;
+    if (stack_index == NULL || frame_index == NULL || !hw_walk(&w))
+        return 0;
+    uint32_t *place = &stack_index[w.hash % INDEX_SIZE];
+    uint32_t found = find(w.hash, &place);
+    if (LIKELY(found != 0))
+        return found;
+    int saved = errno;
+    while (atomic_exchange_explicit(&storing, true, memory_order_acquire))
+        sched_yield();
+    found = find(w.hash, &place);
+    if (found == 0 && LOAD(place) == 0)
+        found = store_stack(&w, place);
+    atomic_store_explicit(&storing, false, memory_order_release);
+    errno = saved;
+    return found;
+}
+
+void hw_stack_after_fork(void)
+{
+    atomic_store(&storing, false);
+}

@@ -1,0 +1,152 @@
+/* What the tracer's files share. See README.md for the rules that every hook keeps. */
+#ifndef HEADWAY_TRACER_H
+#define HEADWAY_TRACER_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "record.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Atomics on plain fields of the mapped structs. */
+#define LOAD(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define PEEK(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define POKE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define ADD(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
+
+/* One thread's own state. Only that thread reads or writes it. */
+struct hw_self {
+    struct hw_thread *slot;   /* NULL: not known yet, or ended */
+    struct hw_chunk *chunk;   /* the open chunk, or NULL */
+    uint32_t index;           /* of the slot */
+    bool busy;                /* inside the tracer: hooks pass through. Guards recursion and signal handlers */
+    bool ended;               /* its end was recorded: later hooks pass through */
+    bool io_was_long;         /* its last read took longer than the threshold: walk before, not after, the next */
+    int vfork_pid;            /* last vfork child that was recorded */
+    const void *last_cond;    /* last condition variable that it initialised */
+};
+extern __thread struct hw_self hw_self;
+
+/* The process. Written at activation and after fork, by one thread while no other traces. */
+struct hw_process {
+    bool on;                  /* threads of this process are traced */
+    int pid;
+    struct hw_header *header; /* start of the mapping */
+    uint64_t stack_threshold_ns, coalesce_ns;
+    char path[512];           /* of the process file */
+    uint64_t dev, ino;
+};
+extern struct hw_process hw;
+
+static inline uint64_t hw_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- file.c: the process file ---- */
+bool hw_file_open(void);
+void *hw_entry(enum hw_section_id id, uint32_t index);
+uint32_t hw_append(enum hw_section_id id, uint32_t n); /* first index of n consecutive new entries, or HW_NOBODY */
+struct hw_chunk *hw_chunk_claim(uint32_t slot);
+uint32_t hw_chunk_index(const struct hw_chunk *chunk);
+void *hw_private(size_t bytes); /* zeroed private memory, back to zero after fork; for indexes. At start only */
+void hw_private_reset(void);
+void hw_lock_slow(void); /* the one lock of the tracer's slow paths; held for microseconds, never across a real call */
+void hw_unlock_slow(void);
+void hw_unlock_slow_in_child(void);
+
+/* ---- thread.c: slots and states ---- */
+struct hw_thread *hw_adopt(void);
+void hw_thread_first(void);
+void hw_thread_end(void);
+void hw_close(struct hw_thread *t, uint64_t now);
+void hw_point(struct hw_thread *t, uint64_t now, uint32_t kind, uint32_t a, uint32_t b, uint32_t c);
+void hw_checkpoint(struct hw_thread *t, uint64_t now);
+void hw_finish(enum hw_end end, uint32_t exit_code);
+void hw_unfinish(void);
+
+/* Enters the tracer: the calling thread's slot, or NULL when this call must not be traced. Every non-NULL
+ * return is followed by hw_out(). */
+static inline struct hw_thread *hw_in(void)
+{
+    if (UNLIKELY(!hw.on) || UNLIKELY(hw_self.busy))
+        return NULL;
+    hw_self.busy = true;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (LIKELY(hw_self.slot != NULL))
+        return hw_self.slot;
+    struct hw_thread *t = hw_adopt();
+    if (t == NULL)
+        hw_self.busy = false;
+    return t;
+}
+
+static inline void hw_out(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    hw_self.busy = false;
+}
+
+/* Closes the current interval at `now` and begins another. */
+static inline void hw_switch(struct hw_thread *t, uint64_t now, uint32_t kind, uint32_t a, uint32_t c)
+{
+    hw_close(t, now);
+    t->kind = kind;
+    t->now_a = a;
+    t->now_b = 0;
+    t->now_c = c;
+    t->now_d = 0;
+}
+
+/* What a thread does between calls that are hooked. */
+static inline void hw_resume(struct hw_thread *t, uint64_t now)
+{
+    hw_switch(t, now, t->holds ? HW_PYTHON : HW_NATIVE, t->holds ? t->holds - 1 : 0, 0);
+}
+
+/* A blocking call: begin returns NULL when it is not traced. `walk`: take the Python stack now, because it may last. */
+struct hw_thread *hw_block(uint32_t kind, uint32_t a, uint32_t c, bool walk);
+void hw_unblock(struct hw_thread *t);
+
+/* ---- python.c and stack.c: the interpreter ---- */
+void hw_python_find(void);     /* looks for an interpreter in this process; sets the header's flags */
+bool hw_python_present(void);
+bool hw_from_python(const void *address); /* is this code part of the interpreter? */
+void hw_python_start_name(struct hw_thread *t, char *name); /* the name of the Thread whose start() is running */
+uint32_t hw_stack(void);       /* the calling thread's Python stack: index + 1, or 0 */
+void hw_stack_init(void);
+void hw_stack_after_fork(void);
+
+struct hw_walked {
+    uint64_t hash;
+    uint32_t depth;
+    bool cut;
+    struct hw_walked_frame {
+        uint64_t hash;
+        const char *code;   /* PyCodeObject */
+        uint32_t instruction; /* in code units */
+    } frames[64];
+};
+bool hw_walk(struct hw_walked *walked); /* python.c */
+uint32_t hw_frame_line(const char *code, uint32_t instruction);
+size_t hw_frame_text(const char *code, char *file_then_name, size_t bytes, size_t *name_at);
+
+/* ---- gil.c, lock.c, process.c ---- */
+void hw_gil_after_fork(void);
+void hw_lock_init(void);
+uint32_t hw_gil_dropper(uint32_t gil);
+
+/* ---- real.h: the functions behind the hooks ---- */
+#include "real.h"
+
+#endif
