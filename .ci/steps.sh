@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# The steps of .ci/run, one function each. Runs in a copy of the tree, with $WORK beside it.
+set -euo pipefail
+
+C_FLAGS=(-std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -ftls-model=initial-exec -Wl,-z,defs)
+
+main() {
+    case "$1" in
+        py3.14 | py3.15) in_sid "${1#py}" ;;
+        py3.*) on_host "${1#py}" ;;
+        tools | wheel | lint | types | gcc | clang | asan | ubsan | readme) "step_$1" ;;
+        *) echo "no such step: $1" && exit 2 ;;
+    esac
+}
+
+# Prints the path of a CPython of this version, and makes one if there is none.
+python() {
+    local found
+    found=$(ls -d "$HOME/.pyenv/versions/$1".*/bin/python 2>/dev/null | sort -V | tail -n 1)
+    found=${found:-$(command -v "python$1" || true)}
+    if [ -z "$found" ] && command -v pyenv >/dev/null; then
+        pyenv install -s "$1" >&2
+        found=$(pyenv prefix "$(pyenv latest "$1")")/bin/python
+    fi
+    [ -n "$found" ] || { echo "no Python $1 here, and no pyenv to make one" >&2 && return 1; }
+    echo "$found"
+}
+
+test_requirements() {
+    "$WORK/tools/bin/python" -c '
+import tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))
+print(*project["project"]["dependencies"], *project["dependency-groups"]["test"], sep="\n")' >"$WORK/requirements.txt"
+}
+
+step_tools() {
+    local -A packages=([gcc]=gcc [clang]=clang [debootstrap]=debootstrap [git]=git [unshare]=util-linux)
+    local -a missing=()
+    local command
+    for command in "${!packages[@]}"; do
+        command -v "$command" >/dev/null || missing+=("${packages[$command]}")
+    done
+    if ((${#missing[@]})); then
+        echo "installing ${missing[*]}"
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    fi
+    "$(python 3.11)" -m venv "$WORK/tools"
+    test_requirements
+    "$WORK/tools/bin/pip" install -q -r "$WORK/requirements.txt" ruff mypy
+    "$WORK/tools/bin/ruff" --version
+    "$WORK/tools/bin/mypy" --version
+    gcc --version | head -n 1
+    clang --version | head -n 1
+}
+
+step_wheel() {
+    "$WORK/tools/bin/pip" wheel -q --no-deps -w "$WORK/wheel" -C cmake.define.HEADWAY_WERROR=ON .
+    local -a wheel=("$WORK"/wheel/headway-*-py3-none-linux_*.whl)
+    "$WORK/tools/bin/python" -m zipfile -l "${wheel[0]}" | grep libheadway.so
+}
+
+step_lint() {
+    "$WORK/tools/bin/ruff" check .
+    "$WORK/tools/bin/ruff" format --check .
+}
+
+step_types() { "$WORK/tools/bin/mypy"; }
+step_gcc() { gcc "${C_FLAGS[@]}" native/*.c -o "$WORK/gcc.so"; }
+step_clang() { clang "${C_FLAGS[@]}" native/*.c -o "$WORK/clang.so"; }
+step_asan() { bash native/tests/run.sh asan; }
+step_ubsan() { bash native/tests/run.sh ubsan; }
+
+# The README's two commands, as they stand there, in what a fresh clone would hold; the second runs all tests on 3.11.
+step_readme() {
+    local where="$WORK/readme" command
+    cp -r "$WORK/tree" "$where"
+    cd "$where"
+    PATH="$(dirname "$(python 3.11)"):$PATH"
+    for command in trace tests; do
+        "$WORK/tools/bin/python" .ci/readme.py "$command" >"$WORK/command"
+        echo "+ $(cat "$WORK/command")"
+        bash -euo pipefail "$WORK/command"
+    done
+}
+
+# All tests, against the wheel, on a CPython of this machine.
+on_host() {
+    local venv="$WORK/venv-$1"
+    "$(python "$1")" -m venv "$venv"
+    "$venv/bin/pip" install -q "$WORK"/wheel/*.whl -r "$WORK/requirements.txt"
+    "$venv/bin/python" -VV
+    "$venv/bin/python" -m pytest -q tests
+}
+
+# All tests, against the wheel, on a CPython of Debian sid, in a directory of its own.
+in_sid() {
+    [ -x "$SID/usr/bin/python$1" ] || make_sid
+    local inside="/tmp/headway-ci-$1" site tag arch
+    local stage="$SID$inside"
+    tag=cp${1/./} arch=$(uname -m)
+    rm -rf "$stage"
+    # shellcheck disable=SC2064 # the value of now is meant
+    trap "rm -rf '$stage'" EXIT
+    mkdir -p "$stage"
+    cp -r "$WORK/tree" "$stage/tree"
+    # Debian's Python has no pip of its own; ours of 3.11 puts the packages there.
+    chroot "$SID" "/usr/bin/python$1" -m venv --without-pip "$inside/venv"
+    site="$stage/venv/lib/python$1/site-packages"
+    "$WORK/tools/bin/pip" install -q --target "$site" --only-binary :all: --implementation cp \
+        --python-version "$1" --abi "$tag" --abi abi3 --abi none \
+        --platform "manylinux_2_28_$arch" --platform "manylinux_2_27_$arch" --platform "manylinux_2_17_$arch" \
+        --platform "manylinux2014_$arch" --platform "linux_$arch" \
+        "$WORK"/wheel/*.whl -r "$WORK/requirements.txt"
+    # The mounts live in a namespace of their own and go with it.
+    unshare --mount --propagation private bash -euo pipefail -c '
+        mount -t proc proc "$SID/proc"
+        mount --rbind /dev "$SID/dev"
+        mount --bind /sys "$SID/sys"
+        exec chroot "$SID" env -i PATH=/usr/bin:/bin HOME=/root LANG=C.UTF-8 CI="$CI" HEADWAY_CI="$HEADWAY_CI" \
+            PYTEST_ADDOPTS="$PYTEST_ADDOPTS" PYTHONDONTWRITEBYTECODE=1 \
+            bash -euc "cd \"$1/tree\" && \"$1/venv/bin/python\" -VV && \"$1/venv/bin/python\" -m pytest -q tests"
+    ' in_sid "$inside"
+}
+
+make_sid() {
+    if [ -x "$SID/usr/bin/apt-get" ]; then
+        echo "adding Pythons to $SID"
+        chroot "$SID" apt-get update -qq
+        chroot "$SID" apt-get install -y -qq --no-install-recommends python3.14 python3.15 >/dev/null
+        return
+    fi
+    echo "making $SID"
+    debootstrap --variant=minbase --include=python3.14,python3.15 sid "$SID" >"$WORK/debootstrap.log" 2>&1 ||
+        { tail -n 20 "$WORK/debootstrap.log" && return 1; }
+}
+
+main "$@"
