@@ -1,0 +1,92 @@
+"""gil-bound: several threads had work for several cores, and the GIL let one of them run at a time."""
+
+from __future__ import annotations
+
+from headway.trace.figures import count, digits, duration, percent
+from headway.trace.findings.finding import Finding
+from headway.trace.gil import Gil
+from headway.trace.locks import Lock
+from headway.trace.model import Process, Trace
+from headway.trace.stacks import short_path
+from headway.units import FindingKind, Severity
+
+SPAN_NS = 200_000_000
+"""A process that lived shorter is not judged: imports and start-up dominate it."""
+HELD_SHARE = 0.5
+"""The GIL was held for most of the process's life. Below, the program mostly waited for something else."""
+WAIT_SHARE = 0.10
+"""Threads waited for the GIL for this share of the process's life, together. One thread that wakes up now
+and then beside a busy one waits up to 5 ms (the switch interval) each time, and so stays below when it wakes
+ten times a second."""
+HOLDER_SHARE = 0.05
+"""A thread counts as a user of the GIL when it held it for this share of the process's life."""
+HOLDERS = 2
+"""At least two threads must be users: if only one computes, more cores would not help it."""
+
+
+class GilBound:
+    """Finds processes that the GIL kept to about one core.
+
+    All of these must hold; the constants above say why: the machine has more than one core; the process
+    lived `SPAN_NS`; its GIL was held `HELD_SHARE` of that; its threads waited for it `WAIT_SHARE` of that,
+    together; and `HOLDERS` threads each held it `HOLDER_SHARE` of that.
+    """
+
+    def find(self, trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
+        """See `Finder`."""
+        if trace.meta.cores == 1:
+            return []
+        return [self._finding(trace, gil) for gil in gils if self._is_bound(gil)]
+
+    def _is_bound(self, gil: Gil) -> bool:
+        span = gil.span_ns
+        users = [held for held in gil.held.values() if held >= HOLDER_SHARE * span]
+        return (
+            span >= SPAN_NS
+            and gil.held_ns >= HELD_SHARE * span
+            and gil.waited_ns >= WAIT_SHARE * span
+            and len(users) >= HOLDERS
+        )
+
+    def _finding(self, trace: Trace, gil: Gil) -> Finding:
+        cwd = trace.meta.cwd
+        waiters = sorted(gil.waited, key=lambda id_: -gil.waited[id_])
+        waiters = [id_ for id_ in waiters if gil.waited[id_] >= 0.01 * gil.waited_ns]
+        cores = f"{digits(trace.cores_used)} of {trace.meta.cores} cores" if trace.meta.cores else ""
+        whose = _whose(trace, gil.process)
+        sentence = (
+            f"{count(len(waiters), 'thread')}{whose} waited {duration(gil.waited_ns)} for the GIL in "
+            f"{duration(gil.span_ns)}" + (f"; {cores} used" if cores else "")
+        )
+        evidence = [f"the GIL was held {percent(gil.held_ns, gil.span_ns)} of the time"]
+        where, function = [], ""
+        if gil.long_holds:
+            frame, own, ns = gil.long_holds[0]
+            whole = sum(one[2] for one in gil.long_holds)
+            function = own.function
+            place = f"{short_path(own.file, cwd)}:{own.line}"
+            called = "" if frame == own else f" (in {frame.function})"
+            evidence.append(
+                f"{percent(ns, whole)} of the time in long holds ended in {own.function}{called} at {place}"
+            )
+            where = [one[1].where for one in gil.long_holds[:3]]
+        return Finding(
+            kind=FindingKind.GIL_BOUND,
+            severity=Severity.WARNING,
+            sentence=sentence,
+            evidence=evidence,
+            advice=(
+                f"run {function or 'the computing part'} in processes "
+                "(concurrent.futures.ProcessPoolExecutor), "
+                "or in native code that releases the GIL (NumPy, zlib, hashlib)"
+            ),
+            start_ns=gil.process.start_ns,
+            end_ns=gil.process.end_ns,
+            weight_ns=gil.waited_ns,
+            units=waiters,
+            where=where,
+        )
+
+
+def _whose(trace: Trace, process: Process) -> str:
+    return "" if len(trace.processes) == 1 else f" of process {process.pid}"

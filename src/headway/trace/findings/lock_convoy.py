@@ -1,0 +1,215 @@
+"""lock-convoy: threads queue up at one lock, again and again, while its holder is busy elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headway.trace.figures import count, duration
+from headway.trace.findings.finding import Finding
+from headway.trace.format import Ints, Kind
+from headway.trace.gil import Gil
+from headway.trace.interval import STATE_OF, UNKNOWN, Intervals
+from headway.trace.locks import Lock
+from headway.trace.model import Thread, Trace
+from headway.trace.stacks import own_frame, short_path
+from headway.units import FindingKind, Reason, Severity, State
+
+SPAN_NS = 200_000_000
+"""A process that lived shorter is not judged."""
+WAIT_SHARE = 0.10
+"""Threads waited for the lock for this share of the process's life, together."""
+WAITS = 10
+"""So often at least: a lock that holds threads back once (a gate at the start) is no convoy."""
+MEAN_WAIT_NS = 100_000
+"""A wait took so long on average. Below, it is the cost of a hand-over, not of what the holder does."""
+OWNER_KNOWN_SHARE = 0.5
+"""For this share of the waiting time it is known who held the lock, and that was another thread. Otherwise it
+may be a semaphore, or a lock that one thread takes and another releases as a signal."""
+
+_DOING = {
+    Reason.PYTHON: "ran Python",
+    Reason.NATIVE: "ran native code",
+    Reason.GIL: "waited for the GIL",
+    Reason.CPU: "waited for a core",
+    Reason.SLEEP: "slept",
+    Reason.IO: "waited for I/O",
+    Reason.PROCESS: "waited for a process",
+    Reason.LOCK: "waited for another lock",
+    Reason.OTHER: "was off the core",
+}
+
+
+class LockConvoy:
+    """Finds locks at which threads lost much time, repeatedly, to a known holder.
+
+    All of these must hold; the constants above say why: it is a lock of the program (not the inner lock of a
+    queue, condition, event or the like); the process lived `SPAN_NS`; ended waits took `WAIT_SHARE` of that,
+    together, were at least `WAITS`, and took `MEAN_WAIT_NS` each on average; and the holder is known for
+    `OWNER_KNOWN_SHARE` of the waiting time.
+    """
+
+    def find(self, trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
+        """See `Finder`."""
+        return [self._finding(trace, lock) for lock in locks if self._is_convoy(lock)]
+
+    def _is_convoy(self, lock: Lock) -> bool:
+        span = lock.process.end_ns - lock.process.start_ns
+        waits, wait_ns = lock.waits - lock.open_waits, lock.wait_ns - lock.open_wait_ns
+        known = sum(e.wait_ns for e in lock.edges if e.owner is not None and e.owner is not e.waiter)
+        return (
+            lock.proper
+            and span >= SPAN_NS
+            and waits >= WAITS
+            and wait_ns >= WAIT_SHARE * span
+            and wait_ns >= MEAN_WAIT_NS * waits
+            and known >= OWNER_KNOWN_SHARE * lock.wait_ns
+        )
+
+    def _finding(self, trace: Trace, lock: Lock) -> Finding:
+        cwd = trace.meta.cwd
+        threads = [t for t in lock.process.threads if t.image_index == lock.image_index]
+        waits = _WaitsFor(lock.number)
+        trace.scan(waits, threads=threads)
+        waiters = {e.waiter.id for e in lock.edges if e.waiter is not None}
+        by_owner: dict[int, int] = {}
+        for edge in lock.edges:
+            if edge.owner is not None and edge.owner is not edge.waiter:
+                by_owner[edge.owner.id] = by_owner.get(edge.owner.id, 0) + edge.wait_ns
+        owners = sorted(by_owner, key=lambda id_: -by_owner[id_])
+        meanwhile = _Meanwhile(lock.number, waits.by_owner())
+        trace.scan(meanwhile, threads=[t for t in threads if t.number in waits.owners])
+        evidence, where = [], []
+        holder = own_frame(lock.release)
+        if holder is not None:
+            place = f"{short_path(holder.file, cwd)}:{holder.line}"
+            evidence.append(f"held longest by {holder.function} at {place}, {duration(lock.longest_hold_ns)}")
+            where.append(holder.where)
+        waiting = own_frame(lock.longest)
+        if waiting is not None:
+            where.append(waiting.where)
+        doing = meanwhile.sentence(trace, lock)
+        if doing:
+            evidence.append("meanwhile the holder " + doing)
+        first = trace.unit(owners[0])
+        by = f"`{first.name}`" if len(owners) == 1 else f"{len(owners)} threads in turn"
+        return Finding(
+            kind=FindingKind.LOCK_CONVOY,
+            severity=Severity.WARNING,
+            sentence=(
+                f"{count(len(waiters), 'thread')} waited {duration(lock.wait_ns)} in "
+                f"{count(lock.waits, 'wait')} for the {lock.name(cwd)}, held by {by}"
+            ),
+            evidence=evidence,
+            advice=_advice(meanwhile.most()),
+            start_ns=waits.first_ns or lock.process.start_ns,
+            end_ns=waits.last_ns or lock.process.end_ns,
+            weight_ns=lock.wait_ns,
+            units=sorted(waiters | set(owners)),
+            locks=[lock.id],
+            where=where,
+        )
+
+
+def _advice(reason: Reason | None) -> str:
+    if reason in (Reason.SLEEP, Reason.IO, Reason.PROCESS):
+        return (
+            "do the slow call before taking the lock or after releasing it, or keep one resource per thread"
+        )
+    if reason is Reason.GIL:
+        return "the holder itself waits for the GIL: do less under the lock, or compute in processes"
+    return "do less under the lock: prepare the work outside it, or split the lock"
+
+
+class _WaitsFor:
+    """Consumer: the waits for one lock, by who held it when they began."""
+
+    def __init__(self, lock: int) -> None:
+        self._lock = lock
+        self._spans: dict[int, list[Intervals]] = {}
+        self.first_ns = self.last_ns = 0
+
+    def add(self, thread: Thread, rows: Intervals) -> None:
+        mine = rows[(rows["kind"] >= Kind.LOCK) & (rows["kind"] <= Kind.FUTURE) & (rows["a"] == self._lock)]
+        if not len(mine):
+            return
+        self.first_ns = min(self.first_ns or int(mine["start_ns"][0]), int(mine["start_ns"][0]))
+        self.last_ns = max(self.last_ns, int(mine["end_ns"][-1]))
+        for owner in np.unique(mine["c"]).tolist():
+            if owner != thread.number:
+                self._spans.setdefault(owner, []).append(mine[mine["c"] == owner][["start_ns", "end_ns"]])
+
+    @property
+    def owners(self) -> set[int]:
+        return set(self._spans)
+
+    def by_owner(self) -> dict[int, Ints]:
+        """Moments in which at least one thread waited for that owner: shape (n, 2), disjoint, in order."""
+        return {owner: _union(np.concatenate(spans)) for owner, spans in self._spans.items()}
+
+
+def _union(spans: Intervals) -> Ints:
+    spans = spans[np.argsort(spans["start_ns"], kind="stable")]
+    ends = np.maximum.accumulate(spans["end_ns"])
+    first = np.ones(len(spans), bool)
+    first[1:] = spans["start_ns"][1:] > ends[:-1]
+    starts = spans["start_ns"][first]
+    last = np.append(np.flatnonzero(first)[1:] - 1, len(spans) - 1)
+    return np.stack([starts, ends[last]], axis=1)
+
+
+class _Meanwhile:
+    """Consumer: what the holders did while others waited for them."""
+
+    def __init__(self, lock: int, spans: dict[int, Ints]) -> None:
+        self._lock = lock
+        self._spans = spans
+        self._sums: dict[Reason, int] = {}
+        self._places: dict[tuple[Reason, int], int] = {}
+
+    def add(self, thread: Thread, rows: Intervals) -> None:
+        spans = self._spans[thread.number]
+        # a holder that has released the lock and waits for it again holds it no more
+        again = (rows["a"] == self._lock) & (rows["kind"] >= Kind.LOCK) & (rows["kind"] <= Kind.FUTURE)
+        rows = rows[~again & (rows["kind"] != UNKNOWN)]
+        overlap = _overlap(rows, spans)
+        for kind in np.unique(rows["kind"]).tolist():
+            here = rows["kind"] == kind
+            reason = STATE_OF[kind][1]
+            self._sums[reason] = self._sums.get(reason, 0) + int(overlap[here].sum())
+            if STATE_OF[kind][0] is not State.RUNNING:
+                for stack in np.unique(rows["b"][here & (overlap > 0)]).tolist():
+                    ns = int(overlap[here & (rows["b"] == stack)].sum())
+                    self._places[reason, stack] = self._places.get((reason, stack), 0) + ns
+
+    def most(self) -> Reason | None:
+        """What the holders did most."""
+        return max(self._sums, key=lambda reason: self._sums[reason], default=None)
+
+    def sentence(self, trace: Trace, lock: Lock) -> str:
+        """`slept 40 ms (cache.py:31), ran Python 3.2 ms`."""
+        whole = sum(self._sums.values())
+        parts = []
+        for reason, ns in sorted(self._sums.items(), key=lambda item: -item[1])[:3]:
+            if ns < 0.03 * whole or ns == 0:
+                continue
+            stacks = {s: n for (r, s), n in self._places.items() if r is reason and s}
+            frame = None
+            if stacks:
+                best = max(stacks, key=lambda stack: stacks[stack])
+                frame = own_frame(trace.stacks[lock.image_index][best])
+            place = f" ({short_path(frame.file, trace.meta.cwd)}:{frame.line})" if frame else ""
+            parts.append(f"{_DOING.get(reason, f'waited for {reason}')} {duration(ns)}{place}")
+        return ", ".join(parts)
+
+
+def _overlap(rows: Intervals, spans: Ints) -> Ints:
+    """How much of each row lies in the spans, ns."""
+    lengths = np.concatenate([[0], np.cumsum(spans[:, 1] - spans[:, 0])])
+
+    def up_to(time_ns: Ints) -> Ints:
+        i = np.searchsorted(spans[:, 0], time_ns, "right") - 1
+        j = np.maximum(i, 0)
+        inside = lengths[j] + np.minimum(time_ns - spans[j, 0], spans[j, 1] - spans[j, 0])
+        return np.where(i < 0, 0, inside)
+
+    return up_to(rows["end_ns"]) - up_to(rows["start_ns"])

@@ -1,0 +1,271 @@
+"""One process image: reads one `process-PID-STARTNS.hw` file, also while its process still writes it.
+
+The file is sparse and may be cut off anywhere (a partial copy): what is missing reads as absent. Everything
+but the records is small and read at once; records are read block by block, so memory does not grow with them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.errors import TraceTooNew, TraceUnreadable
+from headway.trace import format as fmt
+from headway.trace.format import Flag, Kind, Records, Section
+
+CHUNKS_AT_ONCE = 256
+"""Chunks of a block: 4 MiB of records."""
+
+_RETRIES = 20
+"""How often a slot that is just being written is read again. One that stays odd belongs to a dead thread."""
+
+
+class Truncated(Exception):
+    """The file ends before its header does."""
+
+
+class ProcessImage:
+    """What one file says of one process image.
+
+    Args:
+        path: A `.hw` file.
+    Raises:
+        TraceUnreadable: It is not such a file.
+        TraceTooNew: Its format is newer than this reader.
+        Truncated: It ends before its header does, as when its process was killed while making it.
+
+    Attributes:
+        header: Scalar of `format.HEADER`.
+        threads: Slots, dtype `format.THREAD`; index = number of the thread; `ready` 0 where there is none.
+        gils, locks, edges, stacks, links, frames, text: The other sections, each as long as it could be read.
+        beside: OFFCPU, CHILD and REAPED records of each slot, dtype `format.RECORD`.
+        latest_ns: The latest time that anything in the file speaks of.
+        cut_off: The file is shorter than its own header says.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb", buffering=0) as file:
+                self._read(file.fileno())
+        except OSError as error:
+            raise TraceUnreadable(f"{path}: {error.strerror or error}") from error
+
+    def _read(self, fd: int) -> None:
+        self._size = os.fstat(fd).st_size
+        raw = os.pread(fd, fmt.HEADER.itemsize, 0)
+        if not raw or (len(raw) < fmt.HEADER.itemsize and fmt.MAGIC.startswith(raw[:8])) or not any(raw):
+            raise Truncated(f"{self.path.name}: ends before its header does ({len(raw)} bytes)")
+        if raw[:8] != fmt.MAGIC:
+            raise TraceUnreadable(
+                f"{self.path}: not a trace file: it starts with {raw[:8]!r}, not {fmt.MAGIC!r}",
+                hint="remove the file, or record the trace again",
+            )
+        version = int.from_bytes(raw[8:12], "little")
+        if version > fmt.VERSION:
+            raise TraceTooNew(
+                f"{self.path}: format {version}; this headway reads up to {fmt.VERSION}",
+                hint="upgrade headway, or read the trace with the one that recorded it",
+            )
+        if len(raw) < fmt.HEADER.itemsize:
+            raise Truncated(f"{self.path.name}: ends before its header does ({len(raw)} bytes)")
+        self.header: Any = np.frombuffer(raw, fmt.HEADER)[0]
+        if version == 0 or int(self.header["header_bytes"]) < fmt.HEADER.itemsize:
+            raise TraceUnreadable(
+                f"{self.path}: damaged header: version {version}, {self.header['header_bytes']} bytes"
+            )
+        self.cut_off = False
+        self.threads = self._threads(fd)
+        self.gils = self._section(fd, Section.GILS)
+        self.locks = self._section(fd, Section.LOCKS)
+        self.edges = self._section(fd, Section.EDGES)
+        self.stacks = self._section(fd, Section.STACKS)
+        self.links = self._section(fd, Section.LINKS)
+        self.frames = self._section(fd, Section.FRAMES)
+        self.text = self._section(fd, Section.TEXT).tobytes()
+        self._index_chunks(fd)
+        self._scan()
+
+    # --- sections
+
+    def _section(self, fd: int, section: Section) -> NDArray[Any]:
+        """Entries of a section, copied: as many as are in use and in the file."""
+        dtype = fmt.ENTRY[section]
+        offset, stride, count = self._extent(section)
+        raw = os.pread(fd, count * stride, offset) if count else b""
+        count = len(raw) // stride if stride else 0
+        if stride == dtype.itemsize:
+            return np.frombuffer(raw, dtype, count).copy()
+        return np.ndarray((count,), dtype, raw, 0, (stride,)).copy()
+
+    def _extent(self, section: Section) -> tuple[int, int, int]:
+        """Offset, stride and number of entries, kept within the file."""
+        entry = self.header["sections"][section]
+        offset, stride = int(entry["offset"]), int(entry["stride"])
+        used = min(int(entry["count"]), int(entry["capacity"]))
+        if used == 0:
+            return offset, stride, 0
+        if stride < fmt.ENTRY[section].itemsize or offset < fmt.HEADER.itemsize:
+            raise TraceUnreadable(
+                f"{self.path}: damaged: section {section.name} at {offset} by {stride} bytes"
+            )
+        there = max(0, self._size - offset) // stride
+        self.cut_off |= there < used
+        return offset, stride, min(used, there)
+
+    def _threads(self, fd: int) -> NDArray[Any]:
+        """Slots, each as it was at one moment: read again while its thread was writing it."""
+        slots = self._section(fd, Section.THREADS)
+        offset, stride, _ = self._extent(Section.THREADS)
+        again = self._section(fd, Section.THREADS)[: len(slots)]
+        torn = np.flatnonzero(
+            (slots["version"][: len(again)] != again["version"]) | (again["version"] & 1 == 1)
+        )
+        for i in torn:
+            for _ in range(_RETRIES):
+                before = os.pread(fd, fmt.THREAD.itemsize, offset + int(i) * stride)
+                after = os.pread(fd, fmt.THREAD.itemsize, offset + int(i) * stride)
+                if len(before) < fmt.THREAD.itemsize:
+                    break
+                slots[i] = np.frombuffer(before, fmt.THREAD)[0]
+                if before == after:
+                    break
+        return slots
+
+    # --- records
+
+    def _index_chunks(self, fd: int) -> None:
+        """Find out which chunk holds what; O(chunks), without reading their records."""
+        offset, stride, count = self._extent(Section.CHUNKS)
+        self._chunks_at, self._chunk_stride = offset, stride
+        entry = self.header["sections"][Section.CHUNKS]
+        if count < min(int(entry["count"]), int(entry["capacity"])) and self._size > offset + count * stride:
+            count += 1  # the file ends inside this chunk; its first records are still good
+        size = fmt.CHUNK_HEADER_BYTES
+        heads = b"".join(os.pread(fd, size, offset + i * stride).ljust(size, b"\0") for i in range(count))
+        self._heads = np.frombuffer(heads, fmt.CHUNK_HEADER)
+        used = (self._heads["state"] != 0) & (self._heads["count"] > 0)
+        order = np.lexsort((self._heads["seq"], self._heads["slot"]))
+        self._order = order[used[order]]
+        self._slots_of_order = self._heads["slot"][self._order]
+
+    def chunks_of(self, slot: int) -> NDArray[np.intp]:
+        """Indices of the chunks of a thread, oldest first."""
+        lo, hi = np.searchsorted(self._slots_of_order, [slot, slot + 1])
+        order: NDArray[np.intp] = self._order
+        return order[lo:hi]
+
+    def records(self, slot: int) -> Iterator[Records]:
+        """Records of a thread in order, block by block, dtype `format.RECORD`.
+
+        Chunks that were taken again for newer records while they were read are left out.
+        """
+        chunks = self.chunks_of(slot)
+        if not len(chunks):
+            return
+        live = int(self.header["end_ns"]) == 0
+        with self.path.open("rb", buffering=0) as file:
+            for at in range(0, len(chunks), CHUNKS_AT_ONCE):
+                yield self._block(file.fileno(), chunks[at : at + CHUNKS_AT_ONCE], live=live)
+
+    def _block(self, fd: int, chunks: NDArray[np.intp], *, live: bool) -> Records:
+        buffer = np.zeros(len(chunks), fmt.CHUNK)
+        view = memoryview(buffer.view("u1").data)
+        at, stride = self._chunks_at, self._chunk_stride
+        # runs of neighbouring chunks are read by one call each
+        breaks = (
+            np.flatnonzero(np.diff(chunks) != 1) + 1
+            if stride == fmt.CHUNK_BYTES
+            else np.arange(1, len(chunks))
+        )
+        for lo, hi in zip([0, *breaks.tolist()], [*breaks.tolist(), len(chunks)], strict=True):
+            os.preadv(fd, [view[lo * fmt.CHUNK_BYTES : hi * fmt.CHUNK_BYTES]], at + int(chunks[lo]) * stride)
+        counts = np.minimum(buffer["count"], fmt.CHUNK_RECORDS)
+        # a file that ends inside the chunk leaves zeros behind what could be read
+        room = (self._size - at - chunks * stride - fmt.CHUNK_HEADER_BYTES) // fmt.RECORD.itemsize
+        counts = np.minimum(counts, np.maximum(room, 0))
+        good = buffer["seq"] == self._heads["seq"][chunks]
+        if live:
+            for i, chunk in enumerate(chunks):
+                head = os.pread(fd, fmt.CHUNK_HEADER_BYTES, at + int(chunk) * stride)
+                good[i] &= head[8:16] == int(self._heads["seq"][chunk]).to_bytes(8, "little")
+        counts = np.where(good, counts, 0)
+        if (counts == fmt.CHUNK_RECORDS).all():
+            return buffer["records"].reshape(-1)
+        return buffer["records"][np.arange(fmt.CHUNK_RECORDS) < counts[:, None]]
+
+    def _scan(self) -> None:
+        """Collect what lies beside the intervals, and the latest time: one pass over all records."""
+        self.beside: dict[int, Records] = {}
+        latest = [
+            int(self.header["start_ns"]),
+            int(self.header["end_ns"]),
+            int(self.header["overwritten_until_ns"]),
+        ]
+        for field in ("created_ns", "begun_ns", "end_ns", "since_ns", "cpu_at_ns", "hold_since_ns"):
+            ready = self.threads["ready"] != 0
+            latest.append(int(self.threads[field][ready].max(initial=0)))
+        for slot in np.unique(self._slots_of_order).tolist():
+            found = []
+            for block in self.records(slot):
+                if len(block):
+                    found.append(block[(block["dur_kind"] & 0xFF) >= Kind.OFFCPU])
+                    last = block[-1]
+                    latest.append(int(last["start_ns"]) + (int(last["dur_kind"]) >> 8))
+            if found:
+                self.beside[slot] = np.concatenate(found)
+        self.latest_ns = max(latest)
+
+    # --- facts
+
+    @property
+    def flags(self) -> Flag:
+        """What is known of the image."""
+        return Flag(int(self.header["flags"]) & (2 * Flag.PYPY - 1))
+
+    @property
+    def gil(self) -> bool | None:
+        """Whether there is a GIL: None where one was not found, or is not CPython's."""
+        if self.flags & Flag.FREE_THREADED:
+            return False
+        found = Flag.GIL_FOUND | Flag.GIL_TAKEN
+        return True if self.flags & found == found else None
+
+    @property
+    def running_known(self) -> bool:
+        """Whether `running: python` can be told from `running: native`."""
+        return self.gil is True or not self.flags & Flag.PYTHON
+
+    @property
+    def python(self) -> str | None:
+        """Version of Python, as `3.11.7`; None if there is none or it is not known."""
+        text = zero_ended(self.header["python_text"])
+        if text:
+            return text.split()[0]
+        number = int(self.header["python_version"])
+        return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}" if number else None
+
+    @property
+    def command(self) -> list[str]:
+        """The arguments that the process was started with, as far as they fit."""
+        raw = self.header["cmdline"].tobytes().rstrip(b"\0")
+        return [part.decode("utf-8", "replace") for part in raw.split(b"\0")] if raw else []
+
+    @property
+    def complete_from_ns(self) -> int:
+        """From when on no record is missing; 0: from the start."""
+        return int(self.header["overwritten_until_ns"])
+
+
+def zero_ended(field: Any) -> str:
+    """Text of a field of fixed size."""
+    return (
+        bytes(field.tobytes() if hasattr(field, "tobytes") else field)
+        .split(b"\0", 1)[0]
+        .decode("utf-8", "replace")
+    )

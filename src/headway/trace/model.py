@@ -1,0 +1,243 @@
+"""The trace as a whole: units with their lives, and one pass over all intervals for whoever needs them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from headway.trace import timeline
+from headway.trace.directory import Meta, open_directory
+from headway.trace.format import NOBODY, Flag, Ints, ThreadFlag
+from headway.trace.image import ProcessImage, zero_ended
+from headway.trace.interval import KINDS, Intervals
+from headway.trace.processes import Lineage, lineage
+from headway.trace.stacks import Stacks
+from headway.trace.states import Life, life_of
+from headway.units import UnitKind
+
+
+@dataclass(slots=True, kw_only=True)
+class Unit:
+    """Anything that runs. Times are CLOCK_MONOTONIC ns; `totals` as `states.Life.totals`."""
+
+    id: int
+    kind: UnitKind
+    name: str
+    parent: int | None
+    process: int
+    pid: int
+    start_ns: int
+    end_ns: int
+    ended: bool
+    totals: Ints
+
+
+@dataclass(slots=True, kw_only=True)
+class Thread(Unit):
+    """A thread: slot `number` of `image`, which is image `image_index` of the trace."""
+
+    tid: int
+    image: ProcessImage
+    image_index: int
+    number: int
+    life: Life
+
+    @property
+    def slot(self) -> Any:
+        """Scalar of `format.THREAD`."""
+        return self.image.threads[self.number]
+
+
+@dataclass(slots=True, kw_only=True)
+class Process(Unit):
+    """A process: all images of one pid, one after the other by exec. None: it was seen, but not traced."""
+
+    images: list[int] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+    started_by: int | None = None
+    signal: int | None = None
+
+    @property
+    def traced(self) -> bool:
+        """Whether there is a trace of it."""
+        return bool(self.images)
+
+
+class Consumer(Protocol):
+    """Takes part in a pass over all intervals."""
+
+    def add(self, thread: Thread, rows: Intervals) -> None:
+        """Take a block of intervals; a thread's blocks come in order, one thread after the other."""
+
+
+class Trace:
+    """A recorded run.
+
+    Args:
+        directory: Where it was recorded.
+    Raises:
+        TraceNotFound, TraceUnreadable, TraceTooNew: See `directory.open_directory`.
+
+    Attributes:
+        units: All units; `units[i].id == i + 1`; the root process is first.
+        notes: What could not be read or is not known, for people.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.meta: Meta
+        self.meta, self.images, self.notes = open_directory(directory)
+        self.stacks = [Stacks(image) for image in self.images]
+        tree = lineage(self.meta, self.images)
+        self.start_ns = self.meta.start_ns or min((int(i.header["start_ns"]) for i in self.images), default=0)
+        self.end_ns = max([self.start_ns, self.meta.end_ns or 0, *(one.end_ns for one in tree)])
+        self.units: list[Unit] = []
+        self._by_slot: dict[tuple[int, int], Thread] = {}
+        for one in tree:
+            self._add_process(one)
+        self._link(tree)
+
+    # --- making
+
+    def _add_process(self, one: Lineage) -> None:
+        process = Process(
+            id=len(self.units) + 1,
+            kind=UnitKind.PROCESS,
+            name=_command_name(one.command) if one.images else f"pid {one.pid} (not traced)",
+            parent=None,
+            process=len(self.units) + 1,
+            pid=one.pid,
+            start_ns=one.start_ns,
+            end_ns=one.end_ns,
+            ended=one.ended,
+            totals=np.zeros(KINDS, np.int64),
+            images=one.images,
+            command=one.command,
+            signal=one.signal,
+        )
+        self.units.append(process)
+        for index, image_end_ns, image_ended in one.image_ends:
+            image = self.images[index]
+            numbers = np.flatnonzero(image.threads["ready"] != 0)
+            for number in numbers[np.argsort(image.threads["created_ns"][numbers], kind="stable")].tolist():
+                slot = image.threads[number]
+                life = life_of(slot, image, image_end_ns, process_ended=image_ended)
+                thread = Thread(
+                    id=len(self.units) + 1,
+                    kind=UnitKind.THREAD,
+                    name=_thread_name(slot),
+                    parent=process.id,
+                    process=process.id,
+                    pid=one.pid,
+                    start_ns=life.start_ns,
+                    end_ns=life.end_ns,
+                    ended=life.ended,
+                    totals=life.totals,
+                    tid=int(slot["tid"]),
+                    image=image,
+                    image_index=index,
+                    number=number,
+                    life=life,
+                )
+                self.units.append(thread)
+                process.threads.append(thread)
+                self._by_slot[index, number] = thread
+        process.start_ns = min([process.start_ns, *(t.start_ns for t in process.threads)])
+
+    def _link(self, tree: list[Lineage]) -> None:
+        for thread in self.threads:
+            creator = self.thread(thread.image_index, int(thread.slot["creator"]))
+            if creator is not None and creator is not thread:
+                thread.parent = creator.id
+        processes = self.processes
+        for process, one in zip(processes, tree, strict=True):
+            if one.parent is not None:
+                process.parent = processes[one.parent].id
+            if one.started_by is not None and (starter := self.thread(*one.started_by)) is not None:
+                process.started_by = starter.id
+
+    # --- reading
+
+    @property
+    def processes(self) -> list[Process]:
+        """Processes, the root first, then by start."""
+        return [unit for unit in self.units if isinstance(unit, Process)]
+
+    @property
+    def threads(self) -> list[Thread]:
+        """Threads of all processes."""
+        return [unit for unit in self.units if isinstance(unit, Thread)]
+
+    def thread(self, image_index: int, number: int) -> Thread | None:
+        """The thread in a slot of an image; None for nobody."""
+        return None if number == NOBODY else self._by_slot.get((image_index, number))
+
+    def unit(self, id: int) -> Unit:  # noqa: A002 - the word of the vocabulary
+        """The unit with an id."""
+        return self.units[id - 1]
+
+    def scan(self, *consumers: Consumer, threads: list[Thread] | None = None) -> None:
+        """Pass over the intervals of all threads, or of some, once.
+
+        Cost: about 0.1 µs an interval and consumer; memory does not grow with the trace.
+        """
+        for thread in self.threads if threads is None else threads:
+            for rows in timeline.intervals(thread.image, thread.number, thread.life):
+                for consumer in consumers:
+                    consumer.add(thread, rows)
+
+    # --- facts
+
+    @property
+    def wall_ns(self) -> int:
+        """From the start of the program to its end."""
+        return (self.meta.end_ns or self.end_ns) - self.start_ns
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of the whole tree: the kernel's figure if known, else what the processes read."""
+        if self.meta.cpu_s is not None:
+            return float(self.meta.cpu_s)
+        whole = 0
+        for image in self.images:
+            clock = int(image.header["cpu_ns"])
+            before = int(image.header["start_cpu_ns"]) if image.flags & Flag.EXECED else 0
+            whole += max(clock - before, 0) or int(image.threads["cpu_ns"].sum())
+        return whole / 1e9
+
+    @property
+    def cores_used(self) -> float:
+        """Cores that were busy on average."""
+        return self.cpu_s * 1e9 / self.wall_ns if self.wall_ns > 0 else 0.0
+
+    @property
+    def complete_from_ns(self) -> int | None:
+        """From when on every timeline is whole; None: from the start."""
+        latest = max((image.complete_from_ns for image in self.images), default=0)
+        return latest or None
+
+
+def _thread_name(slot: Any) -> str:
+    name = zero_ended(slot["name"])
+    if name:
+        return name
+    if int(slot["flags"]) & ThreadFlag.MAIN:
+        return "main"
+    return f"thread-{int(slot['tid'])}" if int(slot["tid"]) else "thread (never ran)"
+
+
+def _command_name(command: list[str]) -> str:
+    if not command:
+        return "?"
+    first = command[0].rsplit("/", 1)[-1] or command[0]
+    if len(command) > 1 and re.fullmatch(r"python[\d.]*t?", first):
+        return (
+            _command_name(command[1:]) if command[1].endswith(".py") else " ".join(["python", *command[1:]])
+        )
+    rest = [part.rsplit("/", 1)[-1] if part.startswith("/") else part for part in command[1:]]
+    return " ".join([first, *rest])

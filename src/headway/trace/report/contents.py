@@ -1,0 +1,186 @@
+"""Everything that a report tells, gathered from a trace in one pass."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from headway.trace.figures import count, digits, duration, percent
+from headway.trace.findings import Finding, findings_of
+from headway.trace.format import Flag, Kind
+from headway.trace.gil import Gil, gils_of
+from headway.trace.interval import STATE_OF, UNKNOWN
+from headway.trace.locks import Lock, locks_of
+from headway.trace.model import Process, Trace
+from headway.trace.processes import ProcessStates
+from headway.trace.report.lanes import Lanes
+from headway.trace.waits import LongestWaits, Wait
+
+WAITS = 20
+"""How many of the longest waits are told."""
+_ASTRAY_NS = 1_000_000
+"""Slots that are off by more than this are worth a note; one torn by a kill is off by less."""
+
+
+@dataclass(slots=True)
+class Contents:
+    """A trace with what was found in it. `lanes` only where they were asked for."""
+
+    trace: Trace
+    gils: list[Gil]
+    locks: list[Lock]
+    waits: list[Wait]
+    findings: list[Finding]
+    notes: list[str]
+    verdict: str
+    lanes: Lanes | None
+
+    @property
+    def root(self) -> Process | None:
+        """The process that was started; None if not even that left a trace."""
+        return next(iter(self.trace.processes), None)
+
+
+def gather(directory: Path, *, lane_columns: int = 0) -> Contents:
+    """Read a trace and work out what to tell.
+
+    Args:
+        directory: The trace.
+        lane_columns: How finely to divide time for `Contents.lanes`; 0: no lanes.
+    """
+    trace = Trace(directory)
+    process_states, longest = ProcessStates(), LongestWaits(trace, WAITS)
+    lanes = Lanes(trace, lane_columns) if lane_columns else None
+    trace.scan(process_states, longest, *([lanes] if lanes else []))
+    for process in trace.processes:
+        process.totals = process_states.totals(process.id, process.start_ns, process.end_ns)
+    locks = locks_of(trace)
+    waits = longest.result(locks)
+    gils = gils_of(trace)
+    findings = findings_of(trace, gils, locks)
+    notes = _notes(trace, gils)
+    return Contents(trace, gils, locks, waits, findings, notes, _verdict(trace, findings, waits), lanes)
+
+
+def dropped_events(trace: Trace) -> int:
+    """Records that are not in the trace: overwritten by newer ones, or without a place."""
+    return sum(int(i.header["overwritten"]) + int(i.threads["lost"].sum()) for i in trace.images)
+
+
+def outcome(trace: Trace) -> str:
+    """How the program ended: `exit 0`, `killed by SIGTERM`, `still running`."""
+    status = trace.meta.exit
+    if status is None:
+        root = next(iter(trace.processes), None)
+        return "exit status not known" if root is None or root.ended else "had not ended"
+    if status >= 0:
+        return f"exit {status}"
+    return f"killed by {signal_name(-status)}"
+
+
+def signal_name(number: int) -> str:
+    """`SIGTERM`; `signal 77` for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _verdict(trace: Trace, findings: list[Finding], waits: list[Wait]) -> str:
+    """The report's first line."""
+    wall, status = duration(trace.wall_ns), trace.meta.exit
+    if not trace.threads:
+        return f"nothing to tell: no thread of the program was traced in {wall}"
+    killed = status is not None and status < 0
+    stuck = [w for w in waits if w.end_ns is None and w.kind is Kind.LOCK]
+    if killed and stuck:
+        return f"{outcome(trace)} after {wall}, while {count(len(stuck), 'thread')} waited for a lock"
+    if findings:
+        more = f" (and {count(len(findings) - 1, 'more finding')})" if len(findings) > 1 else ""
+        return f"{findings[0].kind}: {findings[0].sentence}{more}"
+    root = trace.processes[0]
+    span = max(root.end_ns - root.start_ns, 1)
+    top = sorted(((int(ns), kind) for kind, ns in enumerate(root.totals) if ns), reverse=True)[:2]
+    parts = [f"{percent(ns, span)} {_phrase(kind)}" for ns, kind in top if ns >= 0.01 * span]
+    start = f"{outcome(trace)} after {wall}" if killed else f"no finding in {wall}"
+    cores = f"; {digits(trace.cores_used)} of {trace.meta.cores} cores used" if trace.meta.cores else ""
+    return f"{start}: {', '.join(parts)}{cores}"
+
+
+def _phrase(kind: int) -> str:
+    state, reason = STATE_OF[kind]
+    if state is None:
+        return "not known"
+    if kind == Kind.START:
+        return "starting"
+    if kind == Kind.GIL:
+        return "waiting for the GIL"
+    if kind == Kind.CPU:
+        return "waiting for a core"
+    if reason.value == "unknown":
+        return "running"
+    if state.value == "running":
+        return f"running {'Python' if kind == Kind.PYTHON else 'native code'}"
+    return {Kind.SLEEP: "sleeping", Kind.IO: "waiting for I/O", Kind.OTHER: "waiting"}.get(
+        Kind(kind), f"waiting for a {reason}" if kind != Kind.JOIN else "waiting in join"
+    )
+
+
+def _notes(trace: Trace, gils: list[Gil]) -> list[str]:
+    """What readers must know to trust the figures rightly."""
+    notes = list(trace.notes)
+    overwritten = sum(int(image.header["overwritten"]) for image in trace.images)
+    if overwritten:
+        since = (trace.complete_from_ns or trace.start_ns) - trace.start_ns
+        notes.append(
+            f"{count(overwritten, 'older event')} were overwritten: the timeline is complete from "
+            f"{duration(max(since, 0))} on; totals are exact for the whole run (more room: --buffer-mb)"
+        )
+    lost = sum(int(image.threads["lost"].sum()) for image in trace.images)
+    if lost:
+        notes.append(f"{count(lost, 'event')} found no room: the timeline has holes; totals are exact")
+    for image in trace.images:
+        whose = f"process {int(image.header['pid'])}"
+        if image.cut_off:
+            notes.append(f"{whose}: its file is cut off; what was behind is missing")
+        if image.flags & Flag.NO_SPACE:
+            notes.append(f"{whose}: no space was left on the device; the timeline stops there")
+        if image.flags & Flag.PYTHON and image.gil is None:
+            kind = "PyPy's GIL cannot be seen" if image.flags & Flag.PYPY else "the GIL was not found"
+            notes.append(
+                f"{whose}: {kind}: running Python and native code are not told apart; waits are exact"
+            )
+        if image.gil is False:
+            notes.append(
+                f"{whose}: a build without the GIL: running is not split into Python and native code"
+            )
+        if untracked := int(image.header["untracked_threads"]):
+            notes.append(f"{whose}: {count(untracked, 'thread')} not traced: too many at once")
+        for section in image.header["sections"][1:8]:
+            if int(section["lost"]):
+                notes.append(
+                    f"{whose}: some stacks or locks found no room; those waits are told without them"
+                )
+                break
+    if any(not gil.exact for gil in gils):
+        notes.append(
+            "several GILs in one process: who held which is from the timeline, not from exact totals"
+        )
+    untraced = [process for process in trace.processes if not process.traced]
+    if untraced:
+        pids = ", ".join(str(process.pid) for process in untraced[:5]) + (" …" if len(untraced) > 5 else "")
+        notes.append(f"{count(len(untraced), 'process')} not traced: {pids}")
+    astray = max((abs(thread.life.astray_ns) for thread in trace.threads), default=0)
+    if astray > _ASTRAY_NS:
+        notes.append(
+            f"the figures of a thread are off by {duration(astray)}: it was killed while writing them"
+        )
+    inferred = sum(int(thread.totals[Kind.CPU]) for thread in trace.threads)
+    if inferred > 0.01 * trace.wall_ns:
+        notes.append(
+            "when a thread wanted a core is inferred within windows; how long is the kernel's figure"
+        )
+    if sum(int(thread.totals[UNKNOWN]) for thread in trace.threads) > _ASTRAY_NS and not astray:
+        notes.append("part of a thread's life is not known")
+    return notes

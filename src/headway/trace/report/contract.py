@@ -1,0 +1,165 @@
+"""The JSON document: the contract of DESIGN.md §3, with a few keys added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headway.trace.findings import Finding
+from headway.trace.format import Ints, Kind
+from headway.trace.gil import Gil, held_ns
+from headway.trace.interval import RUNNING, STATE_OF, UNKNOWN
+from headway.trace.locks import Lock
+from headway.trace.model import Process, Thread, Trace, Unit
+from headway.trace.report.contents import Contents, dropped_events
+from headway.trace.waits import Wait
+
+
+def document(contents: Contents) -> dict[str, Any]:
+    """The report as plain data. Times are seconds from the trace's start, to the nanosecond."""
+    trace, root = contents.trace, contents.root
+    image = next((trace.images[i] for i in reversed(root.images)), None) if root else None
+    since = trace.complete_from_ns
+    return {
+        "headway": 1,
+        "verdict": contents.verdict,
+        "command": trace.meta.command,
+        "exit": trace.meta.exit,
+        "wall_s": _s(trace.wall_ns),
+        "cpu_s": round(trace.cpu_s, 9),
+        "cores": trace.meta.cores,
+        "cores_used": round(trace.cores_used, 4),
+        "python": image.python if image is not None else None,
+        "gil": image.gil if image is not None else None,
+        "dropped_events": dropped_events(trace),
+        "timeline_from_s": _s(max(since - trace.start_ns, 0)) if since else 0.0,
+        "notes": contents.notes,
+        "units": [_unit(trace, unit) for unit in trace.units],
+        "gils": [_gil(gil) for gil in contents.gils],
+        "locks": [_lock(lock, trace) for lock in contents.locks],
+        "waits": [_wait(wait, trace) for wait in contents.waits],
+        "findings": [_finding(finding, trace) for finding in contents.findings],
+    }
+
+
+def states(totals: Ints, *, running_known: bool) -> dict[str, Any]:
+    """Seconds by state and reason. What could not be told apart has the key `unknown` and is never 0."""
+    out: dict[str, Any] = {"start": _s(totals[Kind.START]), "ready": {}, "running": {}, "waiting": {}}
+    for kind, (state, reason) in STATE_OF.items():
+        if state is None or kind == Kind.START:
+            continue
+        if running_known and kind == RUNNING and not totals[RUNNING]:
+            continue
+        if not running_known and kind in (Kind.PYTHON, Kind.NATIVE, Kind.GIL) and not totals[kind]:
+            continue
+        out[state.value][reason.value] = _s(totals[kind])
+    if totals[UNKNOWN]:
+        out["unknown"] = _s(totals[UNKNOWN])
+    return out
+
+
+def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
+    images = (
+        [unit.image] if isinstance(unit, Thread) else [trace.images[i] for i in getattr(unit, "images", [])]
+    )
+    out: dict[str, Any] = {
+        "id": unit.id,
+        "kind": unit.kind.value,
+        "name": unit.name,
+        "parent": unit.parent,
+        "process": unit.process,
+        "carrier": None,
+        "pid": unit.pid,
+        "tid": unit.tid or None if isinstance(unit, Thread) else None,
+        "start_s": _s(unit.start_ns - trace.start_ns),
+        "end_s": _s(unit.end_ns - trace.start_ns) if unit.ended else None,
+        "states": states(unit.totals, running_known=all(image.running_known for image in images)),
+    }
+    if isinstance(unit, Thread):
+        out["gil_held_s"] = _s(held_ns(unit)) if unit.image.gil else None
+    if isinstance(unit, Process):
+        out |= {
+            "command": unit.command,
+            "traced": unit.traced,
+            "started_by": unit.started_by,
+            "signal": unit.signal,
+        }
+        out["gil"] = images[-1].gil if images else None
+    return out
+
+
+def _gil(gil: Gil) -> dict[str, Any]:
+    return {
+        "process": gil.process.id,
+        "held_s": _s(gil.held_ns),
+        "waited_s": _s(gil.waited_ns),
+        "span_s": _s(gil.span_ns),
+        "exact": gil.exact,
+        "held": [{"unit": unit, "s": _s(ns)} for unit, ns in _most(gil.held)],
+        "waited": [{"unit": unit, "s": _s(ns)} for unit, ns in _most(gil.waited)],
+        "long_holds": [
+            {"where": str(own), "innermost": str(frame), "s": _s(ns)} for frame, own, ns in gil.long_holds
+        ],
+    }
+
+
+def _lock(lock: Lock, trace: Trace) -> dict[str, Any]:
+    return {
+        "id": lock.id,
+        "name": lock.name(trace.meta.cwd),
+        "kind": lock.kind.name.lower(),
+        "made_at": lock.made_at.where if lock.made_at else None,
+        "waits": lock.waits,
+        "wait_s": _s(lock.wait_ns),
+        "longest_s": _s(lock.longest_ns),
+        "held_s": _s(lock.held_ns),
+        "edges": [
+            {
+                "waiter": edge.waiter.id if edge.waiter else None,
+                "owner": edge.owner.id if edge.owner else None,
+                "waits": edge.waits,
+                "wait_s": _s(edge.wait_ns),
+            }
+            for edge in lock.edges
+        ],
+        "process": lock.process.id,
+        "open_waits": lock.open_waits,
+        "longest_stack": [str(frame) for frame in lock.longest],
+    }
+
+
+def _wait(wait: Wait, trace: Trace) -> dict[str, Any]:
+    return {
+        "unit": wait.thread.id,
+        "reason": wait.kind.name.lower(),
+        "on": wait.on,
+        "start_s": _s(wait.start_ns - trace.start_ns),
+        "end_s": _s(wait.end_ns - trace.start_ns) if wait.end_ns is not None else None,
+        "woken_by": wait.woken_by.id if wait.woken_by else None,
+        "stack": [str(frame) for frame in wait.frames],
+        "lock": wait.lock.id if wait.lock else None,
+        "owner": wait.owner.id if wait.owner else None,
+    }
+
+
+def _finding(finding: Finding, trace: Trace) -> dict[str, Any]:
+    return {
+        "kind": finding.kind.value,
+        "severity": finding.severity.value,
+        "sentence": finding.sentence,
+        "units": finding.units,
+        "locks": finding.locks,
+        "where": finding.where,
+        "start_s": _s(finding.start_ns - trace.start_ns),
+        "end_s": _s(finding.end_ns - trace.start_ns),
+        "advice": finding.advice,
+        "evidence": finding.evidence,
+    }
+
+
+def _most(table: dict[int, int]) -> list[tuple[int, int]]:
+    return sorted(table.items(), key=lambda item: -item[1])
+
+
+def _s(ns: Any) -> float:
+    """Seconds, to the nanosecond."""
+    return round(int(ns) / 1e9, 9)

@@ -1,0 +1,108 @@
+"""A thread's life and its exact totals by state and reason, from its slot alone.
+
+They hold for the whole run also where the records of a part of it were overwritten; see `timeline` for those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headway.trace.format import Ints, Kind, ThreadFlag
+from headway.trace.image import ProcessImage
+from headway.trace.interval import KINDS, RUNNING, UNKNOWN
+
+
+@dataclass(slots=True)
+class Life:
+    """When a thread lived, and exactly how long in each state.
+
+    Attributes:
+        ended: It is over: the thread ended, or its process did.
+        open: It had not ended by itself: its last state ends with the process or the trace.
+        totals: ns by kind, shape (KINDS,), int64; adds up to `end_ns - start_ns`.
+        off_core_ns: Ready and other off-core time of the running time that no OFFCPU record tells of.
+        astray_ns: How far the slot's own figures were from adding up; 0 but for a torn slot.
+    """
+
+    start_ns: int
+    end_ns: int
+    ended: bool
+    open: bool
+    totals: Ints
+    off_core_ns: tuple[int, int]
+    astray_ns: int
+
+
+def life_of(slot: Any, image: ProcessImage, process_end_ns: int, *, process_ended: bool) -> Life:
+    """Work out the life and the exact totals of a thread.
+
+    Args:
+        slot: Scalar of `format.THREAD`.
+        image: The image that it lived in.
+        process_end_ns: When its process ended, or the latest time known of it.
+        process_ended: Whether that was its end.
+    """
+    start = int(slot["created_ns"])
+    own_end = int(slot["end_ns"])
+    end = max(own_end or process_end_ns, start)
+    closed = slot["total_ns"].astype(np.int64)
+    kind = int(slot["kind"])
+    since = min(int(slot["since_ns"]), end)
+    totals = np.zeros(KINDS, np.int64)
+    totals[: Kind.BURST] = closed
+    totals[UNKNOWN] = 0
+    open_ns = end - since if since and Kind.NONE < kind < Kind.BURST else 0
+    if open_ns:
+        totals[kind] += open_ns
+    astray = end - start - int(totals.sum())
+    # Subtle: a thread killed inside its critical section leaves a slot that is off by one interval.
+    if astray > 0:
+        totals[UNKNOWN] += astray
+    while (excess := int(totals.sum()) - (end - start)) > 0:
+        largest = int(totals.argmax())
+        totals[largest] -= min(excess, int(totals[largest]))
+
+    ready, other = _off_core_at_end(slot, image, kind, 0 if own_end else open_ns)
+    for k, i in ((Kind.PYTHON, 0), (Kind.NATIVE, 1)):
+        r = min(int(slot["ready_cpu_ns"][i]) + ready[i], int(totals[k]))
+        o = min(int(slot["off_other_ns"][i]) + other[i], int(totals[k]) - r)
+        totals[k] -= r + o
+        totals[Kind.CPU] += r
+        totals[Kind.OTHER] += o
+    if not image.running_known:
+        totals[RUNNING] = totals[Kind.PYTHON] + totals[Kind.NATIVE]
+        totals[Kind.PYTHON] = totals[Kind.NATIVE] = 0
+    return Life(
+        start, end, bool(own_end) or process_ended, not own_end, totals, (sum(ready), sum(other)), astray
+    )
+
+
+def _off_core_at_end(slot: Any, image: ProcessImage, kind: int, open_ns: int) -> tuple[list[int], list[int]]:
+    """Off-core time since the last reading of the thread's CPU clock: ready and other, of PYTHON and NATIVE.
+
+    Known only where the ending thread read the clocks of the others. CPU time spent inside blocking calls
+    counts as time on a core here, so this can be too little, never too much.
+    """
+    if not int(slot["flags"]) & ThreadFlag.CPU_AT_END or int(slot["end_ns"]):
+        return [0, 0], [0, 0]
+    window = slot["window_run_ns"].astype(np.int64)
+    ready, other = slot["ready_cpu_ns"].astype(np.int64), slot["off_other_ns"].astype(np.int64)
+    closed = int(slot["total_ns"][Kind.PYTHON]) + int(slot["total_ns"][Kind.NATIVE])
+    on_core = closed - int(ready.sum()) - int(other.sum()) - int(window.sum())
+    before = int(image.header["start_cpu_ns"]) if int(slot["flags"]) & ThreadFlag.MAIN else 0
+    running = [
+        int(w) + (open_ns if kind == k else 0)
+        for w, k in zip(window, (Kind.PYTHON, Kind.NATIVE), strict=True)
+    ]
+    whole = sum(running)
+    off = min(max(whole - (int(slot["cpu_ns"]) - before - on_core), 0), whole)
+    if off <= 0:
+        return [0, 0], [0, 0]
+    off_ready = min(off, max(0, int(slot["run_delay_ns"]) - int(ready.sum())))
+    off_native = off * running[1] // whole
+    ready_native = min(off_ready * running[1] // whole, off_native)
+    ready_python = min(off_ready - ready_native, off - off_native)
+    return [ready_python, ready_native], [off - off_native - ready_python, off_native - ready_native]
