@@ -46,6 +46,8 @@ step_tools() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
     fi
     "$(python 3.11)" -m venv "$WORK/tools"
+    # A pip that can install for another Python; 3.11's own compares what is needed with itself.
+    "$WORK/tools/bin/pip" install -q -U "pip>=25"
     test_requirements
     "$WORK/tools/bin/pip" install -q -r "$WORK/requirements.txt" ruff mypy
     "$WORK/tools/bin/ruff" --version
@@ -104,7 +106,7 @@ in_sid() {
     trap "rm -rf '$stage'" EXIT
     mkdir -p "$stage"
     cp -r "$WORK/tree" "$stage/tree"
-    # Debian's Python has no pip of its own; ours of 3.11 puts the packages there.
+    # Debian's Python has no pip of its own; the one of our tools puts the packages there.
     chroot "$SID" "/usr/bin/python$1" -m venv --without-pip "$inside/venv"
     site="$stage/venv/lib/python$1/site-packages"
     "$WORK/tools/bin/pip" install -q --target "$site" --only-binary :all: --implementation cp \

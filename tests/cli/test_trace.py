@@ -216,9 +216,11 @@ while True: signal.pause()
 def test_ctrl_c_is_answered_by_the_program_and_headway_still_reports(tmp_path: Path) -> None:
     source = """
 import time
-print("ready", flush=True)
-try: time.sleep(60)
-except KeyboardInterrupt: raise SystemExit(5)
+try:
+    print("ready", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    raise SystemExit(5)
 """
     with running(tmp_path, write(tmp_path, source)) as process:
         os.killpg(process.pid, signal.SIGINT)

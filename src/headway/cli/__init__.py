@@ -48,12 +48,12 @@ class _Verbs(click.Group):
 @click.version_option(__version__, prog_name="headway", message="%(prog)s %(version)s")
 @click.pass_context
 def headway(ctx: click.Context) -> None:
-    r"""See what every thread and process of a Python program does, and waits for.
+    """See what every thread and process of a Python program does, and waits for.
 
     \b
     headway trace prog.py      run a program, and report on it when it ends
     headway report DIR         print the report of a trace again
-    """
+    """  # noqa: D301 (click's mark for lines that are not to be joined)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

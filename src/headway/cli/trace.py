@@ -59,7 +59,7 @@ class _Trace(click.Command):
         return ["[OPTIONS] (SCRIPT | -m MODULE | -- COMMAND) [ARGS]..."]
 
 
-@click.command(cls=_Trace)
+@click.command(cls=_Trace, short_help="Run a program unchanged, and report on it when it ends.")
 @click.option(
     "-o", "--output", "directory", metavar="DIR", help="Where the trace goes.  [default: ./.headway/trace-N]"
 )
@@ -70,8 +70,8 @@ class _Trace(click.Command):
     metavar="MB",
     type=click.IntRange(1, 1 << 20),
     default=launch.BUFFER_MB,
-    help="Timeline kept for each process; older intervals are overwritten, the totals stay exact.  "
-    f"[default: {launch.BUFFER_MB}]",
+    show_default=True,
+    help="Timeline kept for each process; older intervals are overwritten, the totals stay exact.",
 )
 @click.option(
     "--stack-threshold",
@@ -79,8 +79,8 @@ class _Trace(click.Command):
     metavar="US",
     type=click.IntRange(0, 1 << 31),
     default=launch.STACK_THRESHOLD_US,
-    help="Record the Python stack of waits longer than this many microseconds.  "
-    f"[default: {launch.STACK_THRESHOLD_US}]",
+    show_default=True,
+    help="Record the Python stack of waits longer than this many microseconds.",
 )
 @click.option("-m", "module", metavar="MODULE", expose_value=False, help="Run a module, as python -m does.")
 @click.pass_context
@@ -91,7 +91,7 @@ def trace(
     buffer_mb: int,
     stack_threshold_us: int,
 ) -> int:
-    r"""Run a program, and report what its threads and processes did and waited for.
+    """Run a program, and report what its threads and processes did and waited for.
 
     The program runs unchanged: its input, output, signals and exit status are its own. The report goes to
     stderr when it has ended, also after a crash, Ctrl-C or kill.
@@ -103,7 +103,7 @@ def trace(
 
     Exit status: the program's own. 2 if headway was called wrongly or there is no such program, 3 if it
     cannot observe here; in both cases nothing was run.
-    """
+    """  # noqa: D301 (click's mark for lines that are not to be joined)
     kind, program = ctx.meta[OWN]
     command = _command(kind, program)
     target = None if json_file is None else _json_target(json_file)
