@@ -23,8 +23,8 @@
 static const struct {
     uint32_t stride, capacity;
 } layout[HW_NSECTIONS] = {
-    [HW_SECTION_THREADS] = {sizeof(struct hw_thread), 65536},
-    [HW_SECTION_GILS] = {sizeof(struct hw_gil), 256},
+    [HW_SECTION_THREADS] = {sizeof(struct hw_thread), 262144},
+    [HW_SECTION_GILS] = {sizeof(struct hw_gil), 1024},
     [HW_SECTION_LOCKS] = {sizeof(struct hw_lock), 65536},
     [HW_SECTION_EDGES] = {sizeof(struct hw_edge), 65536},
     [HW_SECTION_STACKS] = {sizeof(struct hw_stack), 65536},
@@ -206,6 +206,14 @@ struct hw_chunk *hw_chunk_claim(uint32_t slot)
     return NULL;
 }
 
+/* In a forked child: lets go of the parent's file, so that forks of forks do not add up. */
+void hw_file_leave(void)
+{
+    if (hw.header != NULL)
+        munmap(hw.header, hw.mapped);
+    hw.header = NULL;
+}
+
 static void read_text(const char *path, char *to, size_t bytes)
 {
     int fd = sys_open(path, O_RDONLY, 0);
@@ -247,6 +255,11 @@ bool hw_file_open(void)
         return false;
     }
     uint64_t megabytes = option("HEADWAY_BUFFER_MB", 64, 16384);
+    struct rlimit limit;
+    /* The mapping is address space, which a program may have been given little of. */
+    uint32_t shrink = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? 16 : 1;
+    if (shrink > 1 && megabytes > 4)
+        megabytes = 4;
     uint32_t chunks = (uint32_t)((megabytes ? megabytes : 1) * ((1u << 20) / HW_CHUNK_BYTES));
     struct hw_section sections[HW_NSECTIONS];
     uint64_t offset = PAGE;
@@ -254,14 +267,21 @@ bool hw_file_open(void)
     for (int i = 0; i < HW_NSECTIONS; i++) {
         sections[i].offset = offset;
         sections[i].stride = layout[i].stride;
-        sections[i].capacity = i == HW_SECTION_CHUNKS ? chunks : layout[i].capacity;
+        sections[i].capacity = i == HW_SECTION_CHUNKS ? chunks : layout[i].capacity / shrink;
         offset += (uint64_t)sections[i].stride * sections[i].capacity;
         offset = (offset + PAGE - 1) / PAGE * PAGE;
     }
     struct stat st;
     struct hw_header *header = MAP_FAILED;
-    if (fstat(fd, &st) == 0 && reserve_bytes(fd, 0, PAGE))
+    bool cramped = false;
+    if (fstat(fd, &st) == 0 && reserve_bytes(fd, 0, PAGE)) {
         header = mmap(NULL, whole ? offset : PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (header == MAP_FAILED && whole) {
+            cramped = true; /* no address space: at least say so */
+            whole = false;
+            header = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        }
+    }
     if (header == MAP_FAILED) {
         syscall(SYS_close, fd);
         unlink(hw.path);
@@ -269,11 +289,15 @@ bool hw_file_open(void)
         return false;
     }
     syscall(SYS_close, fd);
-    if (whole)
+    if (whole) {
+        /* Without this the kernel reads around each first fault in the holes: 3 ms each, measured on ext4. */
+        madvise(header, offset, MADV_RANDOM);
         madvise(header, offset, MADV_DONTDUMP); /* the trace is a file of its own: keep it out of core dumps */
+    }
     hw.dev = st.st_dev;
     hw.ino = st.st_ino;
     hw.header = header;
+    hw.mapped = whole ? offset : PAGE;
     hw.stack_threshold_ns = 1000 * option("HEADWAY_STACK_US", 100, 1000000000);
     hw.coalesce_ns = 1000 * option("HEADWAY_COALESCE_US", 50, 1000000);
     chunk_hand = 0;
@@ -282,6 +306,8 @@ bool hw_file_open(void)
     if (!whole)
         for (int i = 0; i < HW_NSECTIONS; i++)
             header->sections[i].capacity = 0;
+    if (cramped)
+        header->flags = HW_FLAG_NO_SPACE;
     header->version = HW_VERSION;
     header->header_bytes = sizeof *header;
     header->pid = (uint32_t)hw.pid;

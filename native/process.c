@@ -22,8 +22,7 @@ static void in_child(void)
         return;
     uint32_t parent_slot = hw_self.slot != NULL ? hw_self.index : HW_NOBODY;
     uint32_t parent_flags = hw.header->flags, version = hw.header->python_version;
-    bool holds = hw_self.slot != NULL && hw_self.slot->holds != 0;
-    uint32_t gil = holds ? hw_self.slot->holds : 0;
+    uint32_t gil = hw_self.slot != NULL ? hw_self.slot->holds : 0;
     char python_text[sizeof hw.header->python_text];
     memcpy(python_text, hw.header->python_text, sizeof python_text);
     bool was_busy = hw_self.busy;
@@ -34,10 +33,10 @@ static void in_child(void)
     hw_unlock_slow_in_child();
     hw_stack_after_fork();
     hw_private_reset();
+    hw_file_leave();
     /* A shallow process's child is shallow too, and is not worth a file until it execs. */
     if (!hw.on || !hw_file_open()) {
         hw.on = false;
-        hw.header = NULL;
         hw_self.busy = was_busy;
         return;
     }
@@ -46,11 +45,12 @@ static void in_child(void)
     hw.header->python_version = version;
     memcpy(hw.header->python_text, python_text, sizeof python_text);
     __atomic_fetch_or(&hw.header->flags,
-                      HW_FLAG_FORKED | (parent_flags & (HW_FLAG_PYTHON | HW_FLAG_PYPY | HW_FLAG_FREE_THREADED | HW_FLAG_STACKS)),
+                      HW_FLAG_FORKED | (parent_flags & (HW_FLAG_PYTHON | HW_FLAG_PYPY |
+                                                        HW_FLAG_FREE_THREADED | HW_FLAG_STACKS)),
                       __ATOMIC_RELAXED);
     hw_thread_first();
     hw_gil_after_fork();
-    if (hw_self.slot != NULL && holds) {
+    if (hw_self.slot != NULL && gil != 0) {
         hw_self.slot->kind = HW_PYTHON;
         hw_self.slot->now_a = gil - 1;
         hw_self.slot->holds = gil;

@@ -22,10 +22,11 @@ struct layout {
     uint32_t type;          /* PyObject */
     uint32_t bytes_size, bytes_data;
     uint32_t text_state, text_length, ascii_data, compact_data;
+    uint32_t owner;         /* 3.12 only: of an entry frame it says so, and its code object is no code of the program */
 };
 
-static const struct layout layout_311 = {56, 8, 48, 32, 56, 72, 112, 128, 136, 72, 184, 8, 16, 32, 32, 16, 48, 72};
-static const struct layout layout_312 = {56, 0, 8, 0, 56, 72, 112, 128, 136, 68, 192, 8, 16, 32, 32, 16, 40, 56};
+static const struct layout layout_311 = {56, 8, 48, 32, 56, 72, 112, 128, 136, 72, 184, 8, 16, 32, 32, 16, 48, 72, 0};
+static const struct layout layout_312 = {56, 0, 8, 0, 56, 72, 112, 128, 136, 68, 192, 8, 16, 32, 32, 16, 40, 56, 70};
 
 /* Where _Py_DebugOffsets keeps each of these, in bytes from its start. */
 struct debug_offsets {
@@ -165,7 +166,10 @@ static const char *current_frame(void)
 static const char *code_of(const char *frame)
 {
     const char *code = UNTAG(AT(const char *, frame, py.at.code));
-    return code != NULL && AT(const void *, code, py.at.type) == py.code_type ? code : NULL;
+    if (code == NULL || AT(const void *, code, py.at.type) != py.code_type)
+        return NULL;
+    enum { FRAME_OWNED_BY_CSTACK = 3 };
+    return py.at.owner != 0 && AT(char, frame, py.at.owner) == FRAME_OWNED_BY_CSTACK ? NULL : code;
 }
 
 static inline uint64_t mix(uint64_t h, uint64_t v)

@@ -244,8 +244,7 @@ enum hw_flags {
     HW_FLAG_FREE_THREADED = 8, /* the interpreter says that it was built without a GIL */
     HW_FLAG_STACKS = 16,       /* the frame layout is known */
     HW_FLAG_FORKED = 32,       /* born by fork of a traced process */
-    HW_FLAG_EXECED = 64,       /* this pid had a traced image before */
-    HW_FLAG_NO_SPACE = 128,    /* a reservation failed: the sections stopped growing */
+    HW_FLAG_NO_SPACE = 128,    /* a reservation failed: the sections stopped growing, or there are none */
     HW_FLAG_PYPY = 256,
 };
 

@@ -40,6 +40,7 @@ struct hw_process {
     bool on;                  /* threads of this process are traced */
     int pid;
     struct hw_header *header; /* start of the mapping */
+    uint64_t mapped;          /* its bytes */
     uint64_t stack_threshold_ns, coalesce_ns;
     char path[512];           /* of the process file */
     uint64_t dev, ino;
@@ -55,6 +56,7 @@ static inline uint64_t hw_now(void)
 
 /* ---- file.c: the process file ---- */
 bool hw_file_open(void);
+void hw_file_leave(void);
 void *hw_entry(enum hw_section_id id, uint32_t index);
 uint32_t hw_append(enum hw_section_id id, uint32_t n); /* first index of n consecutive new entries, or HW_NOBODY */
 struct hw_chunk *hw_chunk_claim(uint32_t slot);
