@@ -172,7 +172,7 @@ def test_where_nothing_can_be_written_the_trace_goes_to_a_temporary_directory(
     result = headway("trace", tmp_path / "prog.py", cwd=Path("/proc"), env={"TMPDIR": str(tmp_path)})
     (trace,) = tmp_path.glob("headway-trace-*")
     assert result.stdout == "ran\n"
-    assert f"the trace is in {trace}" in result.stderr
+    assert "the current directory cannot be written" in " ".join(result.stderr.split())
     assert manifest(trace)["exit"] == 0
 
 
@@ -315,10 +315,15 @@ time.sleep(0.2)
 sys.exit(10 + len(count))
 """
     write(tmp_path, source)
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(tmp_path)
-        os.execv(sys.executable, [sys.executable, "-m", "headway", "trace", "prog.py"])
+    terminal, end = pty.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-m", "headway", "trace", "prog.py"],
+        cwd=tmp_path,
+        stdin=end,
+        stdout=end,
+        stderr=end,
+    )
+    os.close(end)
     seen = b""
     while b"tty True" not in seen:
         seen += os.read(terminal, 1000)
@@ -326,7 +331,7 @@ sys.exit(10 + len(count))
     with contextlib.suppress(OSError):
         while os.read(terminal, 1000):
             pass
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 11
+    assert process.wait() == 11
     os.close(terminal)
 
 

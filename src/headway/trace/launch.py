@@ -39,7 +39,7 @@ class Run:
     status: int
     """Exit status, or minus the number of the signal that ended it."""
     said: tuple[str, ...]
-    """What the reader must be told besides the report."""
+    """What went wrong with the trace itself; the report cannot know it."""
 
 
 def launch(
@@ -112,7 +112,7 @@ def launch(
             raise UsageError(f"cannot run {command[0]}: {error.strerror}") from error
         passed_on.start(pid)
         manifest["pid"] = pid
-        said = list(notes)
+        said: list[str] = []
         _try_manifest(where, manifest, said)
         # Subtle: WNOWAIT keeps the process's number taken until no handler can send a signal to it any more.
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
