@@ -18,7 +18,7 @@
 
 #define PAGE 4096u
 #define STEP 65536u        /* bytes reserved at a time, at least */
-#define CHUNK_STEP 262144u /* and in the chunk section */
+#define CHUNK_STEP 1048576u /* and in the chunk section */
 
 static const struct {
     uint32_t stride, capacity;

@@ -11,7 +11,7 @@
 
 #define BURST_NS 1000000u       /* a burst is cut after this long, so that the timeline keeps its grain */
 #define CHECKPOINT_NS 2000000u  /* the CPU clock is read at most this often: one system call each */
-#define OFFCPU_NS 50000u        /* time off the core that is worth asking the kernel about */
+#define OFFCPU_NS 100000u        /* time off the core that is worth asking the kernel about: 8 µs */
 
 __thread struct hw_self hw_self;
 static pthread_key_t end_key;
