@@ -1,6 +1,7 @@
 """`headway trace` leaves the program as it is: streams, arguments, environment, signals, exit status."""
 
 import contextlib
+import errno
 import json
 import os
 import pty
@@ -355,6 +356,23 @@ def test_a_report_that_fails_is_one_line_and_keeps_the_exit_status(tmp_path: Pat
     assert process.returncode == 9
     assert "headway: the report failed: " in err
     assert "Traceback" not in err
+
+
+def test_on_a_disk_that_is_full_by_the_end_the_exit_status_is_still_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from headway.trace import launch
+
+    def refuse(where: Path, manifest: dict[str, Any]) -> None:
+        if manifest["pid"] is not None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_manifest(where, manifest)
+
+    write_manifest = launch._write_manifest
+    monkeypatch.setattr(launch, "_write_manifest", refuse)
+    run = launch.launch([sys.executable, "-c", "raise SystemExit(4)"], directory=tmp_path / "t")
+    assert run.said == ()
+    assert manifest(tmp_path / "t")["exit"] == 4
 
 
 def test_json_is_written_beside_the_report(headway: Headway, tmp_path: Path) -> None:

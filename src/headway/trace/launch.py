@@ -121,7 +121,9 @@ def launch(
     status = os.waitstatus_to_exitcode(wait_status)
     manifest["exit"] = status
     manifest["cpu_s"] = usage.ru_utime + usage.ru_stime
-    if not any(where.glob("*.hw")):
+    if _is_full(where):
+        notes.append(f"there is no space left in {where}: processes and records may be missing")
+    elif not any(where.glob("*.hw")):
         notes.append(_why_nothing(executable))
     _try_manifest(where, manifest, said)
     return Run(where, status, tuple(said))
@@ -317,11 +319,28 @@ def _write_manifest(where: Path, manifest: dict[str, Any]) -> None:
 def _try_manifest(where: Path, manifest: dict[str, Any], said: list[str]) -> None:
     """Write the manifest again; the program runs, or has run, so a failure is said and nothing more."""
     try:
-        _write_manifest(where, manifest)
+        try:
+            _write_manifest(where, manifest)
+        except OSError:
+            # On a full disk there is no room for a second file, but in the blocks of the first one there is.
+            with contextlib.suppress(OSError):
+                (where / f"{MANIFEST}.new").unlink()
+            text = json.dumps(manifest, indent=1) + "\n"
+            with (where / MANIFEST).open("r+", encoding="utf-8") as file:
+                file.write(text)
+                file.truncate()
     except OSError as error:
         line = f"cannot write {where / MANIFEST}: {error.strerror}"
         if line not in said:
             said.append(line)
+
+
+def _is_full(where: Path) -> bool:
+    try:
+        space = os.statvfs(where)
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < 1 << 20
 
 
 def _why_nothing(executable: str) -> str:
