@@ -97,7 +97,7 @@ on_host() {
 
 # All tests, against the wheel, on a CPython of Debian sid, in a directory of its own.
 in_sid() {
-    [ -x "$SID/usr/bin/python$1" ] || make_sid
+    [ -x "$SID/usr/bin/python$1" ] && [ -x "$SID/usr/bin/gcc" ] || make_sid
     local inside="/tmp/headway-ci-$1" site tag arch
     local stage="$SID$inside"
     tag=cp${1/./} arch=$(uname -m)
@@ -126,14 +126,15 @@ in_sid() {
 }
 
 make_sid() {
+    local packages=(python3.14 python3.15 gcc libc6-dev)
     if [ -x "$SID/usr/bin/apt-get" ]; then
-        echo "adding Pythons to $SID"
+        echo "adding to $SID what it lacks"
         chroot "$SID" apt-get update -qq
-        chroot "$SID" apt-get install -y -qq --no-install-recommends python3.14 python3.15 >/dev/null
+        chroot "$SID" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
         return
     fi
     echo "making $SID"
-    debootstrap --variant=minbase --include=python3.14,python3.15 sid "$SID" >"$WORK/debootstrap.log" 2>&1 ||
+    debootstrap --variant=minbase --include="$(IFS=, && echo "${packages[*]}")" sid "$SID" >"$WORK/debootstrap.log" 2>&1 ||
         { tail -n 20 "$WORK/debootstrap.log" && return 1; }
 }
 

@@ -1,7 +1,5 @@
 """Every exception that headway raises on purpose: one tree, and each survives pickle with its hint."""
 
-from typing import ClassVar
-
 
 class HeadwayError(Exception):
     """Something went wrong that headway can name.
@@ -11,7 +9,7 @@ class HeadwayError(Exception):
         hint: What the reader can do about it.
     """
 
-    exit_status: ClassVar[int] = 3
+    exit_status = 3
     """What the command line exits with."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
