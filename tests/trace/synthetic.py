@@ -242,7 +242,7 @@ class FakeProcess:
         h["cmdline"] = np.void(b"\0".join(part.encode() for part in self.command).ljust(1024, b"\0"))
         for key, value in self.header.items():
             h[key] = value
-        with path.open("wb") as file:
+        with path.open("wb") as out:
             offset = 4096
             for section, entries in sections.items():
                 h["sections"][section] = (
@@ -253,12 +253,12 @@ class FakeProcess:
                     len(entries),
                     0,
                 )
-                file.seek(offset)
-                file.write(entries.tobytes())
+                out.seek(offset)
+                out.write(entries.tobytes())
                 offset += -(-entries.nbytes // 4096) * 4096
-            file.truncate(max(offset, 4096))
-            file.seek(0)
-            file.write(header.tobytes())
+            out.truncate(max(offset, 4096))
+            out.seek(0)
+            out.write(header.tobytes())
         return path
 
     def _slots(self) -> Any:

@@ -91,7 +91,6 @@ class Flag(IntFlag):
     FREE_THREADED = 8
     STACKS = 16
     FORKED = 32
-    EXECED = 64
     NO_SPACE = 128
     PYPY = 256
 
@@ -168,7 +167,8 @@ THREAD = _struct(
     ("window_run_ns", "<u8", (2,)),
     ("records", "<u8"),
     ("lost", "<u8"),
-    ("bytes_spare", "<u8", (2,)),
+    ("end_cpu_ns", "<u8"),
+    ("end_run_delay_ns", "<u8"),
 )
 GIL = _struct(
     ("ready", "<u4"),
@@ -196,7 +196,7 @@ LOCK = _struct(
     ("release_stack", "<u4"),
     ("longest_hold_ns", "<u8"),
     ("longest_hold_slot", "<u4"),
-    ("pad", "<u4"),
+    ("foreign_posts", "<u4"),
 )
 EDGE = _struct(
     ("ready", "<u4"),

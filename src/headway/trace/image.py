@@ -18,11 +18,19 @@ from headway.errors import TraceTooNew, TraceUnreadable
 from headway.trace import format as fmt
 from headway.trace.format import Flag, Kind, Records, Section
 
-CHUNKS_AT_ONCE = 256
+CHUNKS_AT_ONCE = 256  # a call reads two buffers of each, and takes 1024 at most
 """Chunks of a block: 4 MiB of records."""
 
 _RETRIES = 20
 """How often a slot that is just being written is read again. One that stays odd belongs to a dead thread."""
+_ENDLESS_NS = 1 << 58
+"""Nine years: no time and no sum of times in a trace is as much."""
+_HEADER_TIMES = ("start_ns", "parent_start_ns", "end_ns", "cpu_ns", "start_cpu_ns", "overwritten_until_ns")
+_TIMES = (
+    *("created_ns", "begun_ns", "end_ns", "since_ns", "hold_since_ns", "burst_start_ns", "total_ns"),
+    *("burst_native_ns", "burst_io_ns", "burst_gil_ns", "ready_cpu_ns", "off_other_ns", "cpu_ns"),
+    *("cpu_at_ns", "hold_ns", "run_delay_ns", "window_run_ns", "end_cpu_ns", "end_run_delay_ns"),
+)
 
 
 class Truncated(Exception):
@@ -88,8 +96,21 @@ class ProcessImage:
         self.links = self._section(fd, Section.LINKS)
         self.frames = self._section(fd, Section.FRAMES)
         self.text = self._section(fd, Section.TEXT).tobytes()
+        self._check_times()
         self._index_chunks(fd)
         self._scan()
+
+    def _check_times(self) -> None:
+        """Refuse figures that no clock can give: sums of them would overflow."""
+        here = [
+            ("header", self.header, _HEADER_TIMES),
+            ("a thread", self.threads[self.threads["ready"] != 0], _TIMES),
+        ]
+        for what, entries, names in here:
+            for name in names:
+                most = int(np.max(entries[name], initial=0))
+                if most >= _ENDLESS_NS:
+                    raise TraceUnreadable(f"{self.path}: damaged: {name} of {what} is {most}")
 
     # --- sections
 
@@ -174,30 +195,34 @@ class ProcessImage:
                 yield self._block(file.fileno(), chunks[at : at + CHUNKS_AT_ONCE], live=live)
 
     def _block(self, fd: int, chunks: NDArray[np.intp], *, live: bool) -> Records:
-        buffer = np.zeros(len(chunks), fmt.CHUNK)
-        view = memoryview(buffer.view("u1").data)
+        heads = np.zeros(len(chunks), fmt.CHUNK_HEADER)
+        records = np.empty((len(chunks), fmt.CHUNK_RECORDS), fmt.RECORD)
+        head_view = memoryview(heads.view("u1").data)
+        record_view = memoryview(records.view("u1").data).cast("B")
+        head_size, size = fmt.CHUNK_HEADER_BYTES, fmt.CHUNK_RECORDS * fmt.RECORD.itemsize
         at, stride = self._chunks_at, self._chunk_stride
-        # runs of neighbouring chunks are read by one call each
-        breaks = (
-            np.flatnonzero(np.diff(chunks) != 1) + 1
-            if stride == fmt.CHUNK_BYTES
-            else np.arange(1, len(chunks))
-        )
-        for lo, hi in zip([0, *breaks.tolist()], [*breaks.tolist(), len(chunks)], strict=True):
-            os.preadv(fd, [view[lo * fmt.CHUNK_BYTES : hi * fmt.CHUNK_BYTES]], at + int(chunks[lo]) * stride)
-        counts = np.minimum(buffer["count"], fmt.CHUNK_RECORDS)
-        # a file that ends inside the chunk leaves zeros behind what could be read
-        room = (self._size - at - chunks * stride - fmt.CHUNK_HEADER_BYTES) // fmt.RECORD.itemsize
-        counts = np.minimum(counts, np.maximum(room, 0))
-        good = buffer["seq"] == self._heads["seq"][chunks]
+        # a run of neighbouring chunks is read by one call, which sorts headers and records into two arrays
+        neighbours = (np.diff(chunks) == 1) & (stride == fmt.CHUNK_BYTES)
+        breaks = (np.flatnonzero(~neighbours) + 1).tolist()
+        for lo, hi in zip([0, *breaks], [*breaks, len(chunks)], strict=True):
+            parts = []
+            for i in range(lo, hi):
+                parts.append(head_view[i * head_size : (i + 1) * head_size])
+                parts.append(record_view[i * size : (i + 1) * size])
+            os.preadv(fd, parts, at + int(chunks[lo]) * stride)
+        # where the file ends inside a chunk, only what was read of it counts
+        room = (self._size - at - chunks * stride - head_size) // fmt.RECORD.itemsize
+        counts = np.clip(np.minimum(heads["count"], room), 0, fmt.CHUNK_RECORDS)
+        expected = self._heads["seq"][chunks]
+        good = heads["seq"] == expected
         if live:
             for i, chunk in enumerate(chunks):
-                head = os.pread(fd, fmt.CHUNK_HEADER_BYTES, at + int(chunk) * stride)
-                good[i] &= head[8:16] == int(self._heads["seq"][chunk]).to_bytes(8, "little")
+                head = os.pread(fd, head_size, at + int(chunk) * stride)
+                good[i] &= head[8:16] == int(expected[i]).to_bytes(8, "little")
         counts = np.where(good, counts, 0)
         if (counts == fmt.CHUNK_RECORDS).all():
-            return buffer["records"].reshape(-1)
-        return buffer["records"][np.arange(fmt.CHUNK_RECORDS) < counts[:, None]]
+            return records.reshape(-1)
+        return records[np.arange(fmt.CHUNK_RECORDS) < counts[:, None]]
 
     def _scan(self) -> None:
         """Collect what lies beside the intervals, and the latest time: one pass over all records."""
@@ -216,7 +241,7 @@ class ProcessImage:
                 if len(block):
                     found.append(block[(block["dur_kind"] & 0xFF) >= Kind.OFFCPU])
                     last = block[-1]
-                    latest.append(int(last["start_ns"]) + (int(last["dur_kind"]) >> 8))
+                    latest.append(min(int(last["start_ns"]) + (int(last["dur_kind"]) >> 8), _ENDLESS_NS))
             if found:
                 self.beside[slot] = np.concatenate(found)
         self.latest_ns = max(latest)

@@ -27,6 +27,7 @@ class Lock:
 
     Attributes:
         kind: What the first wait on it was for; `Kind.LOCK` for a lock proper, else an inner lock.
+        foreign_posts: How often a thread that did not hold it released it: a signal, not exclusion.
         longest: Stack of the longest wait, innermost first.
         release: Stack of the holder when its longest hold ended.
     """
@@ -43,6 +44,7 @@ class Lock:
     longest_ns: int
     held_ns: int
     longest_hold_ns: int
+    foreign_posts: int
     longest: tuple[Frame, ...]
     release: tuple[Frame, ...]
     edges: list[Edge] = field(default_factory=list)
@@ -66,12 +68,12 @@ class Lock:
 
 
 def locks_of(trace: Trace) -> list[Lock]:
-    """All locks that were waited for, the most expensive first; ids are given in this order, from 1."""
+    """All locks that were waited for: the program's own first, then by cost; ids in this order."""
     found: list[Lock] = []
     for process in trace.processes:
         for image_index in process.images:
             found += _of_image(trace, process, image_index)
-    found.sort(key=lambda lock: (-lock.wait_ns, lock.image_index, lock.number))
+    found.sort(key=lambda lock: (not lock.proper, -lock.wait_ns, lock.image_index, lock.number))
     for id_, lock in enumerate(found, 1):
         lock.id = id_
     return found
@@ -96,6 +98,7 @@ def _of_image(trace: Trace, process: Process, image_index: int) -> list[Lock]:
             longest_ns=int(entry["longest_ns"]),
             held_ns=int(entry["held_ns"]),
             longest_hold_ns=int(entry["longest_hold_ns"]),
+            foreign_posts=int(entry["foreign_posts"]),
             longest=stacks[int(entry["longest_stack"])],
             release=stacks[int(entry["release_stack"])],
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from headway.trace import timeline
 from headway.trace.directory import Meta, open_directory
-from headway.trace.format import NOBODY, Flag, Ints, ThreadFlag
+from headway.trace.format import NOBODY, Ints, ThreadFlag
 from headway.trace.image import ProcessImage, zero_ended
 from headway.trace.interval import KINDS, Intervals
 from headway.trace.processes import Lineage, lineage
@@ -204,9 +204,10 @@ class Trace:
         if self.meta.cpu_s is not None:
             return float(self.meta.cpu_s)
         whole = 0
-        for image in self.images:
+        later = {index for process in self.processes for index in process.images[1:]}
+        for index, image in enumerate(self.images):
             clock = int(image.header["cpu_ns"])
-            before = int(image.header["start_cpu_ns"]) if image.flags & Flag.EXECED else 0
+            before = int(image.header["start_cpu_ns"]) if index in later else 0
             whole += max(clock - before, 0) or int(image.threads["cpu_ns"].sum())
         return whole / 1e9
 

@@ -22,7 +22,7 @@ class Carver:
         wide = np.zeros((4, 0), np.int64)
         if beside is not None:
             found = beside[(beside["dur_kind"] & 0xFF) == Kind.OFFCPU]
-            start = found["start_ns"].astype(np.int64)
+            start = np.minimum(found["start_ns"], np.uint64(life.end_ns)).astype(np.int64)
             end = start + (found["dur_kind"] >> np.uint64(8)).astype(np.int64)
             high = np.uint64(32)
             ready, other = (

@@ -44,7 +44,8 @@ def lineage(meta: Meta, images: list[ProcessImage]) -> list[Lineage]:
     for index, image in enumerate(images):
         pid = int(image.header["pid"])
         one = current.get(pid)
-        if one is None or not image.flags & Flag.EXECED:
+        # the same pid goes on with a new image only by exec; else the kernel has used it again
+        if one is None or int(images[one.images[-1]].header["end"]) != End.EXEC:
             one = current[pid] = Lineage(pid, int(image.header["start_ns"]))
             found.append(one)
         one.images.append(index)
@@ -221,14 +222,17 @@ class ProcessStates:
 
 def _higher(one: _Steps, two: _Steps) -> _Steps:
     """The higher of two step functions, each 0 outside its steps."""
-    times = np.concatenate([one[0], two[0]])
-    times.sort(kind="stable")
-    best = np.zeros(len(times), np.uint8)
-    for at, rank in (one, two):
-        i = np.searchsorted(at, times, "right") - 1
-        np.maximum(best, np.where(i >= 0, rank[np.maximum(i, 0)], 0), out=best)
+    both = np.concatenate([one[0], two[0]])
+    order = np.argsort(both, kind="stable")  # two runs in order: one merge
+    times = both[order]
+    from_one = order < len(one[0])
+    i = np.cumsum(from_one) - 1
+    j = np.arange(len(order)) - i - 1
+    best = np.maximum(
+        np.where(i >= 0, one[1][np.maximum(i, 0)], 0), np.where(j >= 0, two[1][np.maximum(j, 0)], 0)
+    )
     keep = np.ones(len(times), bool)
-    keep[:-1] = times[1:] != times[:-1]  # of equal times any will do: each looks right of the step
+    keep[:-1] = times[1:] != times[:-1]  # of equal times the last has both steps behind it
     times, best = times[keep], best[keep]
     change = np.ones(len(times), bool)
     change[1:] = best[1:] != best[:-1]

@@ -65,7 +65,7 @@ def life_of(slot: Any, image: ProcessImage, process_end_ns: int, *, process_ende
         largest = int(totals.argmax())
         totals[largest] -= min(excess, int(totals[largest]))
 
-    ready, other = _off_core_at_end(slot, image, kind, 0 if own_end else open_ns)
+    ready, other = _off_core_at_end(slot, kind, 0 if own_end else open_ns)
     for k, i in ((Kind.PYTHON, 0), (Kind.NATIVE, 1)):
         r = min(int(slot["ready_cpu_ns"][i]) + ready[i], int(totals[k]))
         o = min(int(slot["off_other_ns"][i]) + other[i], int(totals[k]) - r)
@@ -80,7 +80,7 @@ def life_of(slot: Any, image: ProcessImage, process_end_ns: int, *, process_ende
     )
 
 
-def _off_core_at_end(slot: Any, image: ProcessImage, kind: int, open_ns: int) -> tuple[list[int], list[int]]:
+def _off_core_at_end(slot: Any, kind: int, open_ns: int) -> tuple[list[int], list[int]]:
     """Off-core time since the last reading of the thread's CPU clock: ready and other, of PYTHON and NATIVE.
 
     Known only where the ending thread read the clocks of the others. CPU time spent inside blocking calls
@@ -88,20 +88,15 @@ def _off_core_at_end(slot: Any, image: ProcessImage, kind: int, open_ns: int) ->
     """
     if not int(slot["flags"]) & ThreadFlag.CPU_AT_END or int(slot["end_ns"]):
         return [0, 0], [0, 0]
-    window = slot["window_run_ns"].astype(np.int64)
-    ready, other = slot["ready_cpu_ns"].astype(np.int64), slot["off_other_ns"].astype(np.int64)
-    closed = int(slot["total_ns"][Kind.PYTHON]) + int(slot["total_ns"][Kind.NATIVE])
-    on_core = closed - int(ready.sum()) - int(other.sum()) - int(window.sum())
-    before = int(image.header["start_cpu_ns"]) if int(slot["flags"]) & ThreadFlag.MAIN else 0
     running = [
-        int(w) + (open_ns if kind == k else 0)
-        for w, k in zip(window, (Kind.PYTHON, Kind.NATIVE), strict=True)
+        int(window) + (open_ns if kind == k else 0)
+        for window, k in zip(slot["window_run_ns"], (Kind.PYTHON, Kind.NATIVE), strict=True)
     ]
     whole = sum(running)
-    off = min(max(whole - (int(slot["cpu_ns"]) - before - on_core), 0), whole)
+    off = min(whole - (int(slot["end_cpu_ns"]) - int(slot["cpu_ns"])), whole)
     if off <= 0:
         return [0, 0], [0, 0]
-    off_ready = min(off, max(0, int(slot["run_delay_ns"]) - int(ready.sum())))
+    off_ready = min(off, max(0, int(slot["end_run_delay_ns"]) - int(slot["run_delay_ns"])))
     off_native = off * running[1] // whole
     ready_native = min(off_ready * running[1] // whole, off_native)
     ready_python = min(off_ready - ready_native, off - off_native)

@@ -49,11 +49,10 @@ def _horizon(slot: Any, life: Life) -> int:
 
 
 def _rows(start: Any, end: Any, kind: Any, source: Any = None, certainty: int = EXACT) -> Intervals:
-    out = np.zeros(len(start), INTERVAL)
+    out = np.empty(len(start), INTERVAL)
     out["start_ns"], out["end_ns"], out["kind"], out["certainty"] = start, end, kind, certainty
-    if source is not None:
-        for name in "abcd":
-            out[name] = source[name]
+    for name in "abcd":
+        out[name] = 0 if source is None else source[name]
     return out
 
 
@@ -63,7 +62,7 @@ def _from_records(block: Records, cursor: int, horizon: int) -> Intervals:
     is_state = (kind >= Kind.START) & (kind <= Kind.BURST)
     if not is_state.all():
         block, kind = block[is_state], kind[is_state]
-    start = block["start_ns"].astype(np.int64)
+    start = np.minimum(block["start_ns"], np.uint64(horizon)).astype(np.int64)
     end = np.minimum(start + (block["dur_kind"] >> np.uint64(8)).astype(np.int64), horizon)
     # invariant: records of one thread are in order; the clamps only matter for a damaged file
     before = np.empty_like(end)

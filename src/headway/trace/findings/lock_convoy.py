@@ -24,7 +24,7 @@ MEAN_WAIT_NS = 100_000
 """A wait took so long on average. Below, it is the cost of a hand-over, not of what the holder does."""
 OWNER_KNOWN_SHARE = 0.5
 """For this share of the waiting time it is known who held the lock, and that was another thread. Otherwise it
-may be a semaphore, or a lock that one thread takes and another releases as a signal."""
+may be a semaphore. A lock that one thread takes and another releases, as a signal, is never judged."""
 
 _DOING = {
     Reason.PYTHON: "ran Python",
@@ -58,6 +58,7 @@ class LockConvoy:
         known = sum(e.wait_ns for e in lock.edges if e.owner is not None and e.owner is not e.waiter)
         return (
             lock.proper
+            and lock.foreign_posts == 0
             and span >= SPAN_NS
             and waits >= WAITS
             and wait_ns >= WAIT_SHARE * span
@@ -168,18 +169,21 @@ class _Meanwhile:
 
     def add(self, thread: Thread, rows: Intervals) -> None:
         spans = self._spans[thread.number]
+        kind = np.ascontiguousarray(rows["kind"])
         # a holder that has released the lock and waits for it again holds it no more
-        again = (rows["a"] == self._lock) & (rows["kind"] >= Kind.LOCK) & (rows["kind"] <= Kind.FUTURE)
-        rows = rows[~again & (rows["kind"] != UNKNOWN)]
+        again = (rows["a"] == self._lock) & (kind >= Kind.LOCK) & (kind <= Kind.FUTURE)
         overlap = _overlap(rows, spans)
-        for kind in np.unique(rows["kind"]).tolist():
-            here = rows["kind"] == kind
-            reason = STATE_OF[kind][1]
+        touched = np.flatnonzero((overlap > 0) & ~again & (kind != UNKNOWN))
+        overlap, kind, stack = overlap[touched], kind[touched], rows["b"][touched]
+        for one in np.unique(kind).tolist():
+            state, reason = STATE_OF[one]
+            here = kind == one
             self._sums[reason] = self._sums.get(reason, 0) + int(overlap[here].sum())
-            if STATE_OF[kind][0] is not State.RUNNING:
-                for stack in np.unique(rows["b"][here & (overlap > 0)]).tolist():
-                    ns = int(overlap[here & (rows["b"] == stack)].sum())
-                    self._places[reason, stack] = self._places.get((reason, stack), 0) + ns
+            if state is State.RUNNING:
+                continue
+            ids, which = np.unique(stack[here], return_inverse=True)
+            for id_, ns in zip(ids.tolist(), np.bincount(which, overlap[here]).tolist(), strict=True):
+                self._places[reason, id_] = self._places.get((reason, id_), 0) + int(ns)
 
     def most(self) -> Reason | None:
         """What the holders did most."""

@@ -1,4 +1,4 @@
-"""Lanes: time from left to right, one row a thread, each cell the state that filled most of it."""
+"""Lanes: time from left to right, one row a thread, each cell a state that it was in there."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ STYLES: dict[int, str] = {
     UNKNOWN: "dim",
 }
 """Calm where a thread waits for what it should wait for; loud where it runs, or is held up."""
+_VISIBLE = 0.02
+"""A kind is shown in a cell only if it filled this share of it."""
 QUIET = "dim"
 """Style of the other kinds."""
 
@@ -73,23 +75,45 @@ class Lanes:
         """See `model.Consumer`."""
         cells = self._cells.get(thread.id)
         if cells is None:
-            cells = self._cells[thread.id] = np.zeros((KINDS, self.columns), np.float32)
-        for kind in np.flatnonzero(np.bincount(rows["kind"], minlength=KINDS)).tolist():
-            mine = rows[rows["kind"] == kind]
-            start, length = mine["start_ns"], mine["end_ns"] - mine["start_ns"]
-            before = np.concatenate([[0], np.cumsum(length)])
-            i = np.searchsorted(start, self.edges, "right") - 1
-            j = np.maximum(i, 0)
-            up_to = np.where(i < 0, 0, before[j] + np.minimum(self.edges - start[j], length[j]))
-            cells[kind] += np.diff(up_to)
+            cells = self._cells[thread.id] = np.zeros((self.columns, KINDS), np.float64)
+        start, end, kind = rows["start_ns"], rows["end_ns"], rows["kind"]
+        length = end - start
+        # time by kind up to each edge: of the rows that start before it, less what is beyond it
+        cuts = np.searchsorted(start, self.edges)
+        up_to = np.zeros((len(cuts), KINDS))
+        at = 0
+        for e, cut in enumerate(cuts.tolist()):
+            up_to[e] = up_to[e - 1] if e else 0
+            if cut > at:
+                up_to[e] += np.bincount(kind[at:cut], length[at:cut], KINDS)
+                at = cut
+        beyond = np.where(cuts > 0, np.maximum(end[np.maximum(cuts, 1) - 1] - self.edges, 0), 0)
+        up_to[np.arange(len(cuts)), kind[np.maximum(cuts, 1) - 1]] -= beyond
+        cells += np.diff(up_to, axis=0)
 
     def of(self, thread: Thread) -> list[int | None]:
-        """The kind that fills most of each column; None where the thread did not live."""
+        """What to show in each column; None where the thread did not live.
+
+        A cell is a kind that was there. Over neighbouring cells the kinds have their true shares: what a cell
+        did not show is carried to the next (error diffusion), so alternation does not hide the smaller one.
+        """
         cells = self._cells.get(thread.id)
         if cells is None:
             return [None] * self.columns
-        best, alive = cells.argmax(axis=0), cells.sum(axis=0) > 0
-        return [int(kind) if here else None for kind, here in zip(best, alive, strict=True)]
+        out: list[int | None] = []
+        owed = np.zeros(KINDS)
+        for column in cells / np.diff(self.edges)[:, None]:
+            here = column > _VISIBLE
+            if not here.any():
+                out.append(None)
+                continue
+            owed += column
+            shown = int(np.where(here, owed, -np.inf).argmax())
+            owed[shown] -= column.sum()
+            # a kind that is gone is not shown later for what it is still owed
+            owed[~here] = 0
+            out.append(shown)
+        return out
 
 
 def bar(totals: NDArray[np.int64], width: int) -> list[int]:

@@ -27,9 +27,12 @@ def write_text(trace_dir: Path, stream: TextIO, *, width: int | None = None) -> 
     lane_columns = columns - tables.NAME_COLUMNS - 4
     contents = gather(trace_dir, lane_columns=lane_columns)
     console = Console(file=stream, width=columns, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    for line in _lines(contents, columns, trace_dir):
+    for line in _lines(contents, columns):
         # a table may need more than the columns there are; it is never wrapped, its last column is cut
         console.print(line, overflow="ellipsis", no_wrap=True, crop=True)
+    # a command to copy is never cut
+    command = f"headway report {shlex.quote(str(trace_dir))} --json"
+    console.print(Text("next: ", "dim") + Text(command, "bold"), soft_wrap=True)
 
 
 def _columns_of(stream: TextIO) -> int:
@@ -40,7 +43,7 @@ def _columns_of(stream: TextIO) -> int:
         return int(asked) if asked.isdigit() and int(asked) > 0 else 80
 
 
-def _lines(contents: Contents, columns: int, trace_dir: Path) -> Iterable[Text]:
+def _lines(contents: Contents, columns: int) -> Iterable[Text]:
     worst = min((list(Severity).index(f.severity) for f in contents.findings), default=None)
     style = "bold" if worst is None else _SEVERITY[list(Severity)[worst]]
     yield from wrapped(contents.verdict, columns, style=style, hang=0)
@@ -64,7 +67,6 @@ def _lines(contents: Contents, columns: int, trace_dir: Path) -> Iterable[Text]:
             )
             yield from lines
     yield Text()
-    yield Text("next: ", "dim") + Text(f"headway report {shlex.quote(str(trace_dir))} --json", "bold")
 
 
 def wrapped(text: str, columns: int, *, style: str = "", first: str = "", hang: int = 2) -> Iterable[Text]:
