@@ -10,7 +10,7 @@
 #include "tracer.h"
 
 #define BURST_NS 1000000u       /* a burst is cut after this long, so that the timeline keeps its grain */
-#define CHECKPOINT_NS 2000000u  /* the CPU clock is read at most this often: one system call each */
+#define CHECKPOINT_NS 2000000u  /* the CPU clock is read this often where intervals are short: one system call each */
 #define OFFCPU_NS 100000u        /* time off the core that is worth asking the kernel about: 8 µs */
 
 __thread struct hw_self hw_self;
@@ -88,7 +88,10 @@ void hw_close(struct hw_thread *t, uint64_t now)
     }
     atomic_signal_fence(memory_order_seq_cst);
     POKE(&t->version, t->version + 1);
-    if (UNLIKELY(now - t->cpu_at_ns >= CHECKPOINT_NS) && (kind == HW_PYTHON || kind == HW_NATIVE))
+    /* A long interval has a window of its own, or nearly: time off the core is shared out between the running kinds in
+     * a window, and a thread that drops the GIL is often pushed off its core by the one that it wakes. */
+    if ((kind == HW_PYTHON || kind == HW_NATIVE) &&
+        UNLIKELY(now - t->cpu_at_ns >= CHECKPOINT_NS || duration >= OFFCPU_NS))
         hw_checkpoint(t, now);
 }
 
