@@ -143,6 +143,16 @@ static bool parks(const sem_t *sem)
     return there > here && there - here < 2048;
 }
 
+/* What a thread parks for, by its park_arg: PyMutex gives a struct mutex_entry, which begins with a time and so is not
+ * zero; SimpleQueue.get gives the place for the item, which is still empty; PyEvent gives none. */
+static uint32_t parked_kind(const sem_t *sem)
+{
+    uintptr_t arg = ((const uint64_t *)sem)[-2], here = (uintptr_t)sem;
+    if (arg <= here || arg - here > 4096)
+        return HW_CONDITION;
+    return *(const uint64_t *)arg != 0 ? HW_LOCK : HW_QUEUE;
+}
+
 static void acquired(struct known *k, uint64_t now)
 {
     POKE(&k->owner, hw_self.index + 1);
@@ -175,22 +185,24 @@ static struct wait begin(sem_t *sem)
         }
     }
     uint32_t stack = hw_stack();
-    uint32_t kind = stack ? ((struct hw_stack *)hw_entry(HW_SECTION_STACKS, stack - 1))->kind : HW_LOCK;
+    const struct hw_stack *where = stack ? hw_entry(HW_SECTION_STACKS, stack - 1) : NULL;
+    uint32_t kind = where != NULL ? where->kind : HW_LOCK;
+    bool named = where != NULL && where->named; /* a Semaphore's inner lock, say: waited for under another name */
     w.owner = HW_NOBODY;
     uint32_t index = HW_NOBODY;
     w.start = hw_now();
     if (w.what != NULL) {
         uint32_t owner = PEEK(&w.what->owner);
-        if (w.parks && kind == HW_LOCK && ((const uint64_t *)sem)[-2] == 0)
-            kind = HW_CONDITION; /* only PyMutex gives a park_arg: this is an event, or SimpleQueue.get */
-        if (!w.parks && kind == HW_LOCK) {
+        if (w.parks && !named)
+            kind = parked_kind(sem);
+        if (!w.parks && !named) {
             if (owner == hw_self.index + 1 || PEEK(&w.what->foreign) != 0)
                 kind = HW_CONDITION; /* a signal that another thread gives */
             else if (owner != 0)
                 w.owner = owner - 1;
         }
         /* The inner lock of a Condition lives for one wait: only locks proper are worth an entry. */
-        if (kind == HW_LOCK && lock_of(w.what, kind, w.parks ? HW_IDENTITY_MUTEX : HW_IDENTITY_SEM) != NULL)
+        if (kind == HW_LOCK && !named && lock_of(w.what, kind, w.parks ? HW_IDENTITY_MUTEX : HW_IDENTITY_SEM) != NULL)
             index = w.what->lock - 1;
         ADD(&w.what->waiters, 1);
         if (w.what->held_from_ns == 0 && (owner != 0 || w.parks))

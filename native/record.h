@@ -202,7 +202,7 @@ struct hw_stack {
     uint32_t first;        /* index of its first entry in the link section */
     uint32_t depth;        /* frames stored */
     uint32_t cut;          /* 1: it was deeper */
-    uint32_t pad;
+    uint32_t named;        /* 1: the kind is read from the library's names; 0: LOCK for want of a better */
     uint64_t hold_count, hold_ns; /* GIL holds over the threshold that ended here */
     uint64_t wait_count, wait_ns; /* waits over the threshold */
 };

@@ -53,8 +53,9 @@ static bool in(const struct hw_frame *frame, const char *file, const char *name)
 
 /* What a thread waits for when it blocks on a lock under this stack: the lock itself, or what the standard library
  * builds on one. */
-static uint32_t classify(const uint32_t *links, uint32_t depth)
+static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
 {
+    *named = 1;
     const struct hw_frame *f[4] = {NULL, NULL, NULL, NULL};
     for (uint32_t i = 0, k = 0; i < depth && k < 4; i++) {
         const struct hw_frame *frame = hw_entry(HW_SECTION_FRAMES, links[i]);
@@ -81,6 +82,7 @@ static uint32_t classify(const uint32_t *links, uint32_t depth)
     }
     if (in(f[0], "concurrent/futures/thread.py", "_worker") || in(f[0], "queue.py", NULL))
         return HW_QUEUE; /* SimpleQueue.get is written in C and has no frame of its own */
+    *named = 0;
     return HW_LOCK;
 }
 
@@ -96,7 +98,7 @@ static uint32_t store_stack(const struct hw_walked *w, uint32_t *place)
         return 0;
     memcpy(hw_entry(HW_SECTION_LINKS, first), links, w->depth * sizeof *links);
     struct hw_stack *stack = hw_entry(HW_SECTION_STACKS, index);
-    stack->kind = classify(links, w->depth);
+    stack->kind = classify(links, w->depth, &stack->named);
     stack->hash = w->hash;
     stack->first = first;
     stack->depth = w->depth;

@@ -213,7 +213,7 @@ STACK = _struct(
     ("first", "<u4"),
     ("depth", "<u4"),
     ("cut", "<u4"),
-    ("pad", "<u4"),
+    ("named", "<u4"),
     ("hold_count", "<u8"),
     ("hold_ns", "<u8"),
     ("wait_count", "<u8"),
