@@ -97,7 +97,7 @@ on_host() {
 
 # All tests, against the wheel, on a CPython of Debian sid, in a directory of its own.
 in_sid() {
-    [ -x "$SID/usr/bin/python$1" ] && [ -x "$SID/usr/bin/gcc" ] || make_sid
+    [ -x "$SID/usr/bin/python$1" ] && [ -x "$SID/usr/bin/gcc" ] || make_sid "$1"
     local inside="/tmp/headway-ci-$1" site tag arch
     local stage="$SID$inside"
     tag=cp${1/./} arch=$(uname -m)
@@ -125,17 +125,14 @@ in_sid() {
     ' in_sid "$inside"
 }
 
+# Made whole and then renamed, so that what has the name is complete.
 make_sid() {
-    local packages=(python3.14 python3.15 gcc libc6-dev)
-    if [ -x "$SID/usr/bin/apt-get" ]; then
-        echo "adding to $SID what it lacks"
-        chroot "$SID" apt-get update -qq
-        chroot "$SID" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
-        return
-    fi
+    [ ! -e "$SID" ] || { echo "$SID is there, but lacks python$1 or gcc: remove it, or set HEADWAY_SID" && return 1; }
     echo "making $SID"
-    debootstrap --variant=minbase --include="$(IFS=, && echo "${packages[*]}")" sid "$SID" >"$WORK/debootstrap.log" 2>&1 ||
+    rm -rf --one-file-system "$SID.new"
+    debootstrap --variant=minbase --include=python3.14,python3.15,gcc,libc6-dev sid "$SID.new" >"$WORK/debootstrap.log" 2>&1 ||
         { tail -n 20 "$WORK/debootstrap.log" && return 1; }
+    mv "$SID.new" "$SID"
 }
 
 main "$@"
