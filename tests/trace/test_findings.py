@@ -109,6 +109,16 @@ def test_on_one_core_nothing_is_gil_bound(fake: FakeTrace) -> None:
     assert findings(fake) == []
 
 
+def test_on_a_machine_that_is_busy_with_something_else_nothing_is_gil_bound(fake: FakeTrace) -> None:
+    process = fake.process(end_ns=T0 + 1000 * MS)
+    for number in range(2):
+        thread = process.thread(f"worker-{number}", at_ns=T0)
+        for _ in range(20):
+            thread.then(Kind.GIL, 10 * MS).then(Kind.PYTHON, 40 * MS)
+        thread.off_core(T0, T0 + 1000 * MS, ready=700 * MS, other=0).ends()
+    assert findings(fake) == []
+
+
 # --- lock-convoy
 
 

@@ -11,6 +11,7 @@ from headway.trace.image import ProcessImage
 _LIBRARY = re.compile(
     r"^<frozen |^<string>$|/python3\.\d+t?/(?!site-packages/|dist-packages/)|/headway/(trace|run|check)/"
 )
+_INNER = re.compile(r"(\.<locals>\.<(listcomp|setcomp|dictcomp|genexpr|lambda)>)+$")
 _PACKAGES = re.compile(r".*/(?:site|dist)-packages/")
 _STDLIB = re.compile(r".*/python3\.\d+t?/")
 
@@ -30,6 +31,11 @@ class Frame:
     def where(self) -> str:
         """`file:line`."""
         return f"{self.file}:{self.line}" if self.line else self.file
+
+    @property
+    def owner(self) -> str:
+        """The function as people name it: a comprehension or lambda by the function that it stands in."""
+        return _INNER.sub("", self.function)
 
     @property
     def of_library(self) -> bool:

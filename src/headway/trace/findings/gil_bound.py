@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headway.trace.figures import count, digits, duration, percent
 from headway.trace.findings.finding import Finding
+from headway.trace.format import Kind
 from headway.trace.gil import Gil
 from headway.trace.locks import Lock
 from headway.trace.model import Process, Trace
@@ -20,6 +21,9 @@ and then beside a busy one waits up to 5 ms (the switch interval) each time, and
 ten times a second."""
 HOLDER_SHARE = 0.05
 """A thread counts as a user of the GIL when it held it for this share of the process's life."""
+CORE_WAIT_RATIO = 2.0
+"""Threads waited for a core at most so many times as long as for the GIL. Above, the machine was busy with
+something else, holders of the GIL were off the core, and that explains the waits."""
 HOLDERS = 2
 """At least two threads must be users: if only one computes, more cores would not help it."""
 
@@ -29,7 +33,8 @@ class GilBound:
 
     All of these must hold; the constants above say why: the machine has more than one core; the process
     lived `SPAN_NS`; its GIL was held `HELD_SHARE` of that; its threads waited for it `WAIT_SHARE` of that,
-    together; and `HOLDERS` threads each held it `HOLDER_SHARE` of that.
+    together; and `HOLDERS` threads each held it `HOLDER_SHARE` of that; and the
+    machine had cores free, by `CORE_WAIT_RATIO`.
     """
 
     def find(self, trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
@@ -46,12 +51,13 @@ class GilBound:
             and gil.held_ns >= HELD_SHARE * span
             and gil.waited_ns >= WAIT_SHARE * span
             and len(users) >= HOLDERS
+            and sum(int(t.totals[Kind.CPU]) for t in gil.process.threads) <= CORE_WAIT_RATIO * gil.waited_ns
         )
 
     def _finding(self, trace: Trace, gil: Gil) -> Finding:
         cwd = trace.meta.cwd
         waiters = sorted(gil.waited, key=lambda id_: -gil.waited[id_])
-        waiters = [id_ for id_ in waiters if gil.waited[id_] >= 0.01 * gil.waited_ns]
+        waiters = [id_ for id_ in waiters if gil.waited[id_] >= 0.05 * gil.waited_ns]
         cores = f"{digits(trace.cores_used)} of {trace.meta.cores} cores" if trace.meta.cores else ""
         whose = _whose(trace, gil.process)
         sentence = (
@@ -63,11 +69,11 @@ class GilBound:
         if gil.long_holds:
             frame, own, ns = gil.long_holds[0]
             whole = sum(one[2] for one in gil.long_holds)
-            function = own.function
+            function = own.owner
             place = f"{short_path(own.file, cwd)}:{own.line}"
             called = "" if frame == own else f" (in {frame.function})"
             evidence.append(
-                f"{percent(ns, whole)} of the time in long holds ended in {own.function}{called} at {place}"
+                f"{percent(ns, whole)} of the time in long holds ended in {own.owner}{called} at {place}"
             )
             where = [one[1].where for one in gil.long_holds[:3]]
         return Finding(

@@ -83,7 +83,7 @@ class LockConvoy:
         holder = own_frame(lock.release)
         if holder is not None:
             place = f"{short_path(holder.file, cwd)}:{holder.line}"
-            evidence.append(f"held longest by {holder.function} at {place}, {duration(lock.longest_hold_ns)}")
+            evidence.append(f"held longest by {holder.owner} at {place}, {duration(lock.longest_hold_ns)}")
             where.append(holder.where)
         waiting = own_frame(lock.longest)
         if waiting is not None:

@@ -10,6 +10,7 @@ from headway.trace.figures import count, digits, duration, percent
 from headway.trace.findings import Finding, findings_of
 from headway.trace.format import Flag, Kind
 from headway.trace.gil import Gil, gils_of
+from headway.trace.image import ProcessImage
 from headway.trace.interval import STATE_OF, UNKNOWN
 from headway.trace.locks import Lock, locks_of
 from headway.trace.model import Process, Trace
@@ -61,6 +62,15 @@ def gather(directory: Path, *, lane_columns: int = 0) -> Contents:
     findings = findings_of(trace, gils, locks)
     notes = _notes(trace, gils)
     return Contents(trace, gils, locks, waits, findings, notes, _verdict(trace, findings, waits), lanes)
+
+
+def python_image(trace: Trace) -> ProcessImage | None:
+    """The image whose Python stands for the run: the root's last; where that has none, the first with one."""
+    root = next(iter(trace.processes), None)
+    own = [trace.images[i] for i in reversed(root.images)] if root is not None else []
+    return next(
+        (image for image in [*own, *trace.images] if image.flags & Flag.PYTHON), own[0] if own else None
+    )
 
 
 def dropped_events(trace: Trace) -> int:

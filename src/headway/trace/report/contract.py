@@ -1,4 +1,4 @@
-"""The JSON document: the contract of DESIGN.md §3, with a few keys added."""
+"""The JSON document, as docs/reference/trace-json.md describes it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from headway.trace.gil import Gil, held_ns
 from headway.trace.interval import RUNNING, STATE_OF, UNKNOWN
 from headway.trace.locks import Lock
 from headway.trace.model import Process, Thread, Trace, Unit
-from headway.trace.report.contents import Contents, dropped_events
+from headway.trace.report.contents import Contents, dropped_events, python_image
 from headway.trace.waits import Wait
 
 
 def document(contents: Contents) -> dict[str, Any]:
     """The report as plain data. Times are seconds from the trace's start, to the nanosecond."""
-    trace, root = contents.trace, contents.root
-    image = next((trace.images[i] for i in reversed(root.images)), None) if root else None
+    trace = contents.trace
+    image = python_image(trace)
     since = trace.complete_from_ns
     return {
         "headway": 1,

@@ -30,6 +30,8 @@ ROWS = 16
 """Threads that are shown; the rest is counted."""
 LOCKS = 6
 WAITS = 8
+_TRIFLE = 0.001
+"""Locks that cost less than this share of the run are left to the JSON document."""
 _BAR = 20
 _FRAMES = 3
 
@@ -196,7 +198,8 @@ def _gil_rows(contents: Contents, one: Gil, columns: int) -> Iterable[Text]:
 
 def locks(contents: Contents, columns: int) -> Iterable[Text]:
     """Locks of the program, with who waited for whom."""
-    proper = [lock for lock in contents.locks if lock.proper]
+    least = _TRIFLE * contents.trace.wall_ns
+    proper = [lock for lock in contents.locks if lock.proper and (lock.wait_ns >= least or lock.open_waits)]
     for lock in proper[:LOCKS]:
         still = f", {lock.open_waits} of them to the end" if lock.open_waits else ""
         yield Text(cut(lock.name(contents.trace.meta.cwd), columns), "bold")
@@ -242,21 +245,23 @@ def waits(contents: Contents, columns: int) -> Iterable[Text]:
 def _wait(group: list[Wait], contents: Contents, columns: int) -> Iterable[Text]:
     wait = group[0]
     trace = contents.trace
-    at = duration(wait.start_ns - trace.start_ns)
     head = Text(f"{duration(wait.ns):>7}  ") + Text(wait.thread.name, "bold") + Text(f" {WORDS[wait.kind]}")
-    generic = wait.lock is not None and not wait.lock.proper
-    if wait.on and not generic:
+    if wait.on and wait.lock is None:
         head += Text(f", {wait.on}")
-    if wait.owner is not None and wait.kind is Kind.LOCK:
-        head += Text(f", held by {wait.owner.name}")
-    head += Text(f", from {at}", "dim")
+    owner = wait.owner if wait.kind is Kind.LOCK else None
+    if owner is not None:
+        also = " and released" if wait.woken_by is owner else ""
+        head += Text(f", held{also} by {owner.name}")
+    if wait.woken_by is not None and wait.woken_by is not owner:
+        head += Text(f", woken by {wait.woken_by.name}")
+    head += Text(f", at {duration(wait.start_ns - trace.start_ns)}", "dim")
     if wait.end_ns is None:
-        head += Text(" to the end", "bold red" if wait.kind is Kind.LOCK else "bold")
-    elif wait.woken_by is not None:
-        head += Text(f", woken by {wait.woken_by.name}", "dim")
+        head += Text(", to the end", "bold red" if wait.kind is Kind.LOCK else "bold")
     if len(group) > 1:
-        head += Text(f"  (+{len(group) - 1} more like it)", "dim")
+        head += Text(f" (+{len(group) - 1} like it)", "dim")
     yield head
+    if wait.lock is not None and wait.lock.proper:
+        yield Text(cut(f"{'':9}{wait.lock.name(trace.meta.cwd)}", columns), "dim")
     yield from _stack(" " * 9, wait.frames, contents, columns)
 
 

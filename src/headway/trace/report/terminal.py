@@ -13,7 +13,7 @@ from rich.text import Text
 
 from headway.trace.figures import digits, duration
 from headway.trace.report import tables
-from headway.trace.report.contents import Contents, gather, outcome
+from headway.trace.report.contents import Contents, gather, outcome, python_image
 from headway.units import Severity
 
 _LEAST_COLUMNS = 60
@@ -81,8 +81,8 @@ def wrapped(text: str, columns: int, *, style: str = "", first: str = "", hang: 
 
 
 def _facts(contents: Contents, columns: int) -> Iterable[Text]:
-    trace, root = contents.trace, contents.root
-    image = trace.images[root.images[-1]] if root is not None and root.images else None
+    trace = contents.trace
+    image = python_image(trace)
     cores = f" of {trace.meta.cores}" if trace.meta.cores else ""
     gil = {True: "with the GIL", False: "without a GIL", None: "GIL not found"}
     python = (
