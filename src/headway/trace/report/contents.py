@@ -145,7 +145,7 @@ def _notes(trace: Trace, gils: list[Gil]) -> list[str]:
         since = (trace.complete_from_ns or trace.start_ns) - trace.start_ns
         notes.append(
             f"{count(overwritten, 'older event')} were overwritten: the timeline is complete from "
-            f"{duration(max(since, 0))} on; totals are exact for the whole run (more room: --buffer-mb)"
+            f"{duration(max(since, 0))} on; totals are exact for the whole run (more room: --buffer)"
         )
     lost = sum(int(image.threads["lost"].sum()) for image in trace.images)
     if lost:
