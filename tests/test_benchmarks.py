@@ -1,0 +1,55 @@
+"""The benchmark runs and prints its table. How fast anything is, is no test's business."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+PROGRAMS = {path.stem for path in (BENCHMARKS / "programs").glob("*.py")} - {"measured"}
+
+
+@pytest.mark.native
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_quick_benchmark_prints_a_ratio_for_every_program(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    result = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "trace_overhead.py"), "--quick", "--json", str(figures)],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    for name in PROGRAMS:
+        ratio = r"\d+\.\d{3} \(\d+\.\d\d-\d+\.\d\d\)"
+        assert re.search(rf"^{name} +headway +1 +{ratio} +{ratio} ", result.stdout, re.MULTILINE), (
+            result.stdout
+        )
+    results = json.loads(figures.read_text(encoding="utf-8"))["results"]
+    assert set(results) == PROGRAMS
+    for tools in results.values():
+        assert [tool["tool"] for tool in tools] == ["headway", "plain"]
+        assert all(tool["failed"] == "" and tool["traced"][0]["wall_s"] > 0 for tool in tools)
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_a_program_of_the_benchmark_checks_its_own_result(name: str, tmp_path: Path) -> None:
+    mark = tmp_path / "mark.json"
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(BENCHMARKS / "programs" / "measured.py"), name, "4"],
+        env={**os.environ, "BENCH_MARK": str(mark)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert json.loads(mark.read_text(encoding="utf-8"))["wall_s"] > 0
