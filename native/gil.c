@@ -117,6 +117,7 @@ static void drops(struct hw_thread *t, int i)
     if (t->holds) {
         uint64_t held = now - t->hold_since_ns;
         t->hold_ns += held;
+        g->held_ns += held;
         t->hold_count++;
         if (held >= hw.stack_threshold_ns && (t->now_b = hw_stack()) != 0) {
             struct hw_stack *s = hw_entry(HW_SECTION_STACKS, t->now_b - 1);

@@ -160,6 +160,7 @@ struct hw_gil {
     uint32_t dropper;      /* who dropped it last */
     uint32_t pad;
     uint64_t takes;
+    uint64_t held_ns;      /* closed holds, by any thread */
 };
 
 /* A lock on which a thread has waited, or a semaphore, or the inner lock of something else: see kind. */

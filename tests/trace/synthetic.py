@@ -40,6 +40,7 @@ class FakeThread:
     ended: bool = False
     hold_ns: int = 0
     hold_count: int = 0
+    held: dict[int, int] = field(default_factory=dict)
     slot: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,6 +59,7 @@ class FakeThread:
         if kind is Kind.PYTHON:
             self.hold_ns += ns
             self.hold_count += 1
+            self.held[a] = self.held.get(a, 0) + ns
         return self
 
     def _tally_burst(self, ns: int, native: int, io: int, gil: int) -> None:
@@ -219,6 +221,9 @@ class FakeProcess:
         edges = np.array([(1, *key, *value) for key, value in self.edges.items()], fmt.EDGE)
         gils = np.zeros(self.gils, fmt.GIL)
         gils["ready"], gils["holder"] = 1, NOBODY
+        for thread in self.threads:
+            for number, ns in thread.held.items():
+                gils["held_ns"][number] += ns
         chunks = self._chunks()
         sections = {
             Section.THREADS: self._slots(),

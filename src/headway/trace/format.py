@@ -180,6 +180,7 @@ GIL = _struct(
     ("dropper", "<u4"),
     ("pad", "<u4"),
     ("takes", "<u8"),
+    ("held_ns", "<u8"),
 )
 LOCK = _struct(
     ("ready", "<u4"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +18,11 @@ class Gil:
     """One GIL of one process image, for as long as that lived.
 
     Attributes:
+        held_ns: By anyone; exact.
         held: ns by thread id. Blocking calls made while holding it count.
         waited: ns by thread id.
-        exact: False where several GILs share a process and folded intervals had to be given to one of them.
+        exact: False where several GILs share a process: who held and waited is then from the timeline, and
+            folded intervals had to be given to one of them.
         long_holds: Where long holds ended: (frame, the program's own frame, ns), most first.
     """
 
@@ -27,15 +30,11 @@ class Gil:
     image_index: int
     number: int
     span_ns: int
+    held_ns: int
     held: dict[int, int] = field(default_factory=dict)
     waited: dict[int, int] = field(default_factory=dict)
     exact: bool = True
     long_holds: list[tuple[Frame, Frame, int]] = field(default_factory=list)
-
-    @property
-    def held_ns(self) -> int:
-        """By anyone."""
-        return sum(self.held.values())
 
     @property
     def waited_ns(self) -> int:
@@ -63,7 +62,10 @@ def _of_image(trace: Trace, process: Process, image_index: int) -> list[Gil]:
     if image.gil is not True or not numbers or not threads:
         return []
     span = max(t.end_ns for t in threads) - min(t.start_ns for t in threads)
-    gils = [Gil(process, image_index, number, span) for number in numbers]
+    gils = [
+        Gil(process, image_index, number, span, _held_by_anyone(image.gils[number], threads, number))
+        for number in numbers
+    ]
     if len(gils) == 1:
         gil = gils[0]
         for thread in threads:
@@ -74,7 +76,7 @@ def _of_image(trace: Trace, process: Process, image_index: int) -> list[Gil]:
     else:
         uses = _Uses({gil.number: gil for gil in gils})
         trace.scan(uses, threads=threads)
-        gils = [gil for gil in gils if gil.held or gil.waited]
+        gils = [gil for gil in gils if gil.held_ns or gil.waited]
     for gil in gils[:1]:
         gil.long_holds = _long_holds(trace, image_index)
     return gils
@@ -82,9 +84,19 @@ def _of_image(trace: Trace, process: Process, image_index: int) -> list[Gil]:
 
 def held_ns(thread: Thread) -> int:
     """How long a thread held a GIL, the hold at its end included."""
+    return int(thread.slot["hold_ns"]) + _open_hold_ns(thread)
+
+
+def _open_hold_ns(thread: Thread, gil: int | None = None) -> int:
     slot = thread.slot
-    still = int(slot["holds"]) and int(slot["hold_since_ns"]) and not int(slot["end_ns"])
-    return int(slot["hold_ns"]) + (max(0, thread.end_ns - int(slot["hold_since_ns"])) if still else 0)
+    holds = int(slot["holds"])
+    if not holds or not int(slot["hold_since_ns"]) or int(slot["end_ns"]) or gil not in (None, holds - 1):
+        return 0
+    return max(0, thread.end_ns - int(slot["hold_since_ns"]))
+
+
+def _held_by_anyone(gil: Any, threads: list[Thread], number: int) -> int:
+    return int(gil["held_ns"]) + sum(_open_hold_ns(thread, number) for thread in threads)
 
 
 class _Uses:

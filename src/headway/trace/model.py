@@ -200,16 +200,17 @@ class Trace:
 
     @property
     def cpu_s(self) -> float:
-        """CPU seconds of the whole tree: the kernel's figure if known, else what the processes read."""
-        if self.meta.cpu_s is not None:
-            return float(self.meta.cpu_s)
+        """CPU seconds of the whole tree: the kernel's figure, or what the processes read where that is more.
+
+        The kernel gives what was waited for; a process that was killed never waits for its children.
+        """
         whole = 0
         later = {index for process in self.processes for index in process.images[1:]}
         for index, image in enumerate(self.images):
             clock = int(image.header["cpu_ns"])
             before = int(image.header["start_cpu_ns"]) if index in later else 0
             whole += max(clock - before, 0) or int(image.threads["cpu_ns"].sum())
-        return whole / 1e9
+        return max(whole / 1e9, float(self.meta.cpu_s or 0))
 
     @property
     def cores_used(self) -> float:

@@ -20,7 +20,7 @@ def write(trace_dir: Path, stream: TextIO, *, json: bool = False, width: int | N
     Raises:
         TraceNotFound, TraceUnreadable, TraceTooNew: The trace cannot be read; nothing was written.
 
-    Cost: about 1.5 s for ten million events.
+    Cost: about 5 s and 190 MiB for ten million events.
     """
     if json:
         stream.write(_json.dumps(as_dict(trace_dir), indent=1, ensure_ascii=False) + "\n")
@@ -31,7 +31,7 @@ def write(trace_dir: Path, stream: TextIO, *, json: bool = False, width: int | N
 
 
 def as_dict(trace_dir: Path) -> dict[str, Any]:
-    """The report as the JSON document that DESIGN.md §3 describes.
+    """The report as the JSON document that docs/reference/trace-json.md describes.
 
     Raises:
         TraceNotFound, TraceUnreadable, TraceTooNew: The trace cannot be read.
