@@ -1,4 +1,4 @@
-"""`owner` holds a lock while `first` and `second` want it, one after the other. Prints how long each waited."""
+"""`owner` holds a lock, `first` and `second` want it. Prints how long each of them waited."""
 
 import json
 import threading

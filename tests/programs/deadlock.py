@@ -1,7 +1,7 @@
 """Two threads that take two locks in opposite order, and wait for ever.
 
-With an argument, the process then ends itself: `kill` by SIGKILL, `exit` by os._exit. Before that it waits until
-both threads are stuck, and a tenth of a second more.
+When both are stuck, and a tenth of a second later, the process ends itself: by SIGKILL if its argument is
+`kill`, by os._exit if it is `exit`.
 """
 
 import os

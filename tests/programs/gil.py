@@ -1,4 +1,4 @@
-"""Holds, wants and lets go of the GIL for known times: `gil.py WHAT`. Prints what it measured itself as JSON."""
+"""Holds, wants and drops the GIL for known times: `gil.py WHAT`. Prints what it measured as JSON."""
 
 import ctypes
 import hashlib
@@ -21,13 +21,18 @@ def cpu_bound(seconds: float) -> None:
 
 
 def in_thread(name: str, act: Callable[[], object]) -> threading.Thread:
-    """Start a thread that measures the wall time of a call and its own CPU time, as NAME_s and NAME_cpu_s."""
+    """Start a thread that measures a call by its clocks and the kernel's.
+
+    Wall time is NAME_s, CPU time NAME_cpu_s, and NAME_line_s is how long the thread stood in line for a core.
+    """
 
     def run() -> None:
         start = time.monotonic_ns()
         act()
         measured[f"{name}_s"] = (time.monotonic_ns() - start) / 1e9
         measured[f"{name}_cpu_s"] = time.thread_time_ns() / 1e9
+        with open("/proc/thread-self/schedstat") as schedstat:
+            measured[f"{name}_line_s"] = int(schedstat.read().split()[1]) / 1e9
 
     thread = threading.Thread(target=run, name=name)
     thread.start()
@@ -84,7 +89,9 @@ def native() -> None:
     compress.join()
     digest.join()
     angles = np.linspace(0, 1, 3_000_000)
-    for thread in [in_thread(f"numpy{i}", lambda: np.sin(angles, out=np.empty_like(angles))) for i in range(2)]:
+    for thread in [
+        in_thread(f"numpy{i}", lambda: np.sin(angles, out=np.empty_like(angles))) for i in range(2)
+    ]:
         thread.join()
 
 

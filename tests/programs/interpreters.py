@@ -1,6 +1,8 @@
-"""Two threads run Python at the same time, each in an interpreter with a GIL of its own. Prints CPU seconds."""
+"""Two threads run Python at once, each in an interpreter with its own GIL. Prints their CPU seconds."""
 
+import importlib
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,13 +21,11 @@ measured: dict[str, float] = {}
 def runner() -> Callable[[], object]:
     """Make an interpreter with its own GIL, and give what runs CODE in it."""
     interpreters: Any
-    try:
-        import _interpreters as interpreters  # type: ignore[import-not-found, unused-ignore]  # 3.13 on
-
+    if sys.version_info >= (3, 13):
+        interpreters = importlib.import_module("_interpreters")
         number = interpreters.create("isolated")
-    except ImportError:
-        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found, unused-ignore]  # 3.12
-
+    else:
+        interpreters = importlib.import_module("_xxsubinterpreters")
         number = interpreters.create(isolated=True)
     return lambda: interpreters.run_string(number, CODE)
 
