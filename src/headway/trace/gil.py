@@ -77,6 +77,9 @@ def _of_image(trace: Trace, process: Process, image_index: int) -> list[Gil]:
         uses = _Uses({gil.number: gil for gil in gils})
         trace.scan(uses, threads=threads)
         gils = [gil for gil in gils if gil.held_ns or gil.waited]
+        for gil in gils:
+            if len(gil.held) == 1:
+                gil.held = dict.fromkeys(gil.held, gil.held_ns)
     for gil in gils[:1]:
         gil.long_holds = _long_holds(trace, image_index)
     return gils

@@ -160,17 +160,27 @@ def _scale(contents: Contents, columns: int) -> Text:
 
 def gil(contents: Contents, columns: int) -> Iterable[Text]:
     """Who held each GIL and who waited for it."""
-    gils = [one for one in contents.gils if one.waited_ns >= 0.001 * one.span_ns or one is contents.gils[0]]
+    gils = [
+        one
+        for one in contents.gils
+        if max(one.waited_ns, one.held_ns) >= 0.001 * one.span_ns or one is contents.gils[0]
+    ]
+    if len(gils) > 4:
+        gils.sort(key=lambda one: -one.waited_ns)
     for one in gils[:4]:
-        whose = f" of process {one.process.pid}" if len(contents.trace.processes) > 1 else ""
-        number = f" {one.number}" if not one.exact else ""
-        yield Text(
-            f"GIL{number}{whose}: held {percent(one.held_ns, one.span_ns)} of {duration(one.span_ns)}; "
-            f"threads waited {duration(one.waited_ns)} for it"
-        )
+        yield Text(_gil_sentence(contents, one))
         yield from _gil_rows(contents, one, columns)
     if len(gils) > 4:
         yield Text(f"and {count(len(gils) - 4, 'GIL')} more", "dim")
+
+
+def _gil_sentence(contents: Contents, one: Gil) -> str:
+    whose = f" of process {one.process.pid}" if len(contents.trace.processes) > 1 else ""
+    number = f" {one.number}" if not one.exact else ""
+    held = f"GIL{number}{whose}: held {percent(one.held_ns, one.span_ns)} of {duration(one.span_ns)}"
+    if one.waited_ns or len(one.held) != 1:
+        return f"{held}; threads waited {duration(one.waited_ns)} for it"
+    return f"{held} by {contents.trace.unit(next(iter(one.held))).name}"
 
 
 def _gil_rows(contents: Contents, one: Gil, columns: int) -> Iterable[Text]:
