@@ -45,7 +45,10 @@ def cut(text: str, columns: int) -> str:
 
 
 def shown(contents: Contents) -> list[Process | Thread]:
-    """Processes, each followed by those of its threads that matter most, as they started."""
+    """Processes, each followed by those of its threads that matter most, as they started.
+
+    A process of one thread has that thread's row only, under the process's name.
+    """
     threads = contents.trace.threads
     best = sorted(threads, key=lambda t: (-int(t.totals[_MATTERS].sum()), t.id))[:ROWS]
     chosen = {thread.id for thread in best}
@@ -54,7 +57,8 @@ def shown(contents: Contents) -> list[Process | Thread]:
     processes = 0
     for process in contents.trace.processes:
         mine: list[Process | Thread] = [thread for thread in process.threads if thread.id in chosen]
-        if several and (mine or (not process.traced and processes < ROWS)):
+        alone = len(process.threads) == 1
+        if several and ((mine and not alone) or (not process.traced and processes < ROWS)):
             out.append(process)
             processes += 1
         out += mine
@@ -74,9 +78,11 @@ def _cells(kinds: Iterable[int | None]) -> Text:
     return out
 
 
-def _label(unit: Process | Thread, *, several: bool, columns: int = NAME_COLUMNS) -> Text:
-    if isinstance(unit, Process):
-        return Text(cut(f"{unit.pid} {unit.name}", columns).ljust(columns), "bold")
+def _label(contents: Contents, unit: Process | Thread, columns: int = NAME_COLUMNS) -> Text:
+    several = len(contents.trace.processes) > 1
+    process = contents.trace.unit(unit.process) if several and unit.process is not None else unit
+    if isinstance(process, Process) and (process is unit or len(process.threads) == 1):
+        return Text(cut(f"{process.pid} {process.name}", columns).ljust(columns), "bold")
     indent = "  " if several else ""
     return Text((indent + cut(unit.name, columns - len(indent))).ljust(columns))
 
@@ -86,12 +92,11 @@ def _label(unit: Process | Thread, *, several: bool, columns: int = NAME_COLUMNS
 
 def units(contents: Contents, columns: int) -> Iterable[Text]:
     """A row a thread: how long it lived, a bar of its states, the states in words."""
-    several = len(contents.trace.processes) > 1
     name = NAME_COLUMNS + (8 if columns >= 100 else 0)
     rows = shown(contents)
     for unit in rows:
         life = duration(unit.end_ns - unit.start_ns)
-        line = _label(unit, several=several, columns=name) + Text(f" {life:>7}  ")
+        line = _label(contents, unit, columns=name) + Text(f" {life:>7}  ")
         if isinstance(unit, Process) and not unit.traced:
             yield line + Text("not traced", "dim")
             continue
@@ -125,15 +130,14 @@ def lanes(contents: Contents, columns: int) -> Iterable[Text]:
     """A row a thread over time, the scale, and what the letters mean."""
     if contents.lanes is None or contents.trace.wall_ns <= 0:
         return
-    several = len(contents.trace.processes) > 1
     used: set[int] = set()
     for unit in shown(contents):
         if isinstance(unit, Process):
-            yield _label(unit, several=several, columns=columns - 2)
+            yield _label(contents, unit, columns=columns - 2)
             continue
         kinds = contents.lanes.of(unit)
         used |= {kind for kind in kinds if kind is not None}
-        yield _label(unit, several=several) + Text(" │", "dim") + _cells(kinds) + Text("│", "dim")
+        yield _label(contents, unit) + Text(" │", "dim") + _cells(kinds) + Text("│", "dim")
     yield _scale(contents, columns)
     legend = Text()
     for kind, letter in LETTERS.items():
