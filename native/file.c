@@ -234,27 +234,47 @@ static uint64_t option(const char *name, uint64_t otherwise, uint64_t most)
     return *end != 0 || value > most ? otherwise : value;
 }
 
+/* Read once, by the image's first process: a program may clear its environment, or change it while it forks. */
+static struct {
+    bool read;
+    char directory[sizeof hw.path];
+    uint64_t buffer_mb, stack_us, coalesce_us;
+} options;
+
+static void read_options(void)
+{
+    if (options.read)
+        return;
+    options.read = true;
+    const char *directory = getenv("HEADWAY_TRACE_DIR");
+    if (directory != NULL && strlen(directory) < sizeof options.directory)
+        strcpy(options.directory, directory);
+    options.buffer_mb = option("HEADWAY_BUFFER_MB", 64, 16384);
+    options.stack_us = option("HEADWAY_STACK_US", 100, 1000000000);
+    options.coalesce_us = option("HEADWAY_COALESCE_US", 50, 1000000);
+}
+
 /* Makes this process's file and maps it: all sections if the process is traced, else only the header page.
  * On failure nothing is left behind and hw.header is NULL. */
 bool hw_file_open(void)
 {
     int saved = errno;
-    const char *dir = getenv("HEADWAY_TRACE_DIR");
+    read_options();
     uint64_t start = hw_now();
     bool whole = hw.on;
     hw.on = false;
     hw.header = NULL;
     hw.pid = (int)getpid();
-    if (dir == NULL ||
-        (size_t)snprintf(hw.path, sizeof hw.path, "%s/process-%d-%llu.hw", dir, hw.pid, (unsigned long long)start) >=
-            sizeof hw.path)
+    if (options.directory[0] == 0 ||
+        (size_t)snprintf(hw.path, sizeof hw.path, "%s/process-%d-%llu.hw", options.directory, hw.pid,
+                         (unsigned long long)start) >= sizeof hw.path)
         return false;
     int fd = sys_open(hw.path, O_RDWR | O_CREAT | O_EXCL, 0666);
     if (fd < 0) {
         errno = saved;
         return false;
     }
-    uint64_t megabytes = option("HEADWAY_BUFFER_MB", 64, 16384);
+    uint64_t megabytes = options.buffer_mb;
     struct rlimit limit;
     /* The mapping is address space, which a program may have been given little of. */
     uint32_t shrink = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? 16 : 1;
@@ -298,8 +318,8 @@ bool hw_file_open(void)
     hw.ino = st.st_ino;
     hw.header = header;
     hw.mapped = whole ? offset : PAGE;
-    hw.stack_threshold_ns = 1000 * option("HEADWAY_STACK_US", 100, 1000000000);
-    hw.coalesce_ns = 1000 * option("HEADWAY_COALESCE_US", 50, 1000000);
+    hw.stack_threshold_ns = 1000 * options.stack_us;
+    hw.coalesce_ns = 1000 * options.coalesce_us;
     chunk_hand = 0;
 
     memcpy(header->sections, sections, sizeof sections);
