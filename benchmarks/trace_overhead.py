@@ -14,7 +14,8 @@ are compared with the same figures of a plain run. The report afterwards is on i
 
 Of the peers only the program's own work is measured (`programs/measured.py`), not their start nor what
 they save at the end; but for py-spy, which is a process of its own, the CPU time is that of both. The
-time that a peer takes around the program's work is in `report`.
+time that a peer takes around the work is in `report`: of the first run, and not waited for longer than
+ten seconds.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import resource
@@ -42,18 +44,20 @@ from headway.trace.launch import launch
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 LIMIT_S = 150.0
-"""A peer's run that lasts longer is killed, and said to have been."""
+"""A run that lasts longer is killed, and said to have been."""
+PATIENCE_S = 10.0
+"""How long a peer may take to save what it has, in its first run; in later ones it is not waited for."""
 
 AMOUNTS = {
-    "cpu_threads": 5000,
-    "locks": 150,
-    "convoy": 2000,
-    "producers": 12000,
-    "tasks": 45,
-    "http_load": 500,
-    "pool": 70,
-    "stat_loop": 450,
-    "mixed": 1000,
+    "cpu_threads": 3500,
+    "locks": 130,
+    "convoy": 1800,
+    "producers": 9000,
+    "tasks": 35,
+    "http_load": 450,
+    "pool": 60,
+    "stat_loop": 380,
+    "mixed": 900,
 }
 """Programs, and how much work is about a second of each."""
 
@@ -75,7 +79,8 @@ class Sample:
     """Of all processes that were waited for."""
     work_wall_s: float
     work_cpu_s: float
-    report_s: float = 0.0
+    report_s: float | None
+    """Of headway, the report; of others, all that is not the work. Infinite: cut off; None: not measured."""
 
 
 @dataclass
@@ -110,9 +115,18 @@ def ratio(numbers: list[float]) -> Ratio:
 
 
 def start_and_wait(
-    command: list[str], log: Path, environment: dict[str, str], limit_s: float
-) -> tuple[float, float]:
-    """Run a command as `launch` does; give its wall time and the CPU time of its process tree."""
+    command: list[str],
+    log: Path,
+    environment: dict[str, str],
+    mark: Path | None = None,
+    patience_s: float = LIMIT_S,
+) -> tuple[float, float, bool]:
+    """Run a command as `launch` does.
+
+    Returns:
+        Its wall time; the CPU time of its process tree; whether it was cut off, having written `mark`, its
+        sign that the program's work is done, and then gone on for longer than `patience_s`.
+    """
     opened = [
         (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
@@ -126,16 +140,23 @@ def start_and_wait(
         setpgroup=0,
         setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
     )
-    killed = False
+    killed = cut = False
+    marked_at = 0.0
 
-    def kill(signum: int, frame: object) -> None:
-        nonlocal killed
-        killed = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+    def look(signum: int, frame: object) -> None:
+        nonlocal killed, cut, marked_at
+        now = time.monotonic()
+        if mark is not None and not marked_at and mark.exists():
+            marked_at = now
+        cut = bool(marked_at) and now - marked_at >= patience_s
+        killed = now - start > LIMIT_S
+        if cut or killed:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
 
-    old = signal.signal(signal.SIGALRM, kill)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    old = signal.signal(signal.SIGALRM, look)
+    every_s = 0.05 if patience_s < LIMIT_S else LIMIT_S + 1
+    signal.setitimer(signal.ITIMER_REAL, every_s, every_s)
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         end = time.monotonic()
@@ -143,13 +164,13 @@ def start_and_wait(
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
         _, status, usage = os.wait4(pid, 0)
-    if killed:
-        raise RunFailed(f"killed after {limit_s:.0f} s")
     code = os.waitstatus_to_exitcode(status)
-    if code != 0:
+    if killed and not cut:
+        raise RunFailed(f"killed after {LIMIT_S:.0f} s")
+    if code != 0 and not cut:
         last = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2][:60]
         raise RunFailed(f"exit status {code}: {last}" if code > 0 else f"died of signal {-code}")
-    return end - start, usage.ru_utime + usage.ru_stime
+    return end - start, usage.ru_utime + usage.ru_stime, cut
 
 
 class Runner:
@@ -162,6 +183,7 @@ class Runner:
         self.mark = scratch / "mark.json"
         self.log = scratch / "log"
         self.reported = 0
+        self.saved: set[str] = set()
 
     def _work(self) -> tuple[float, float]:
         if not self.mark.exists():
@@ -170,11 +192,18 @@ class Runner:
         self.mark.unlink()
         return done["wall_s"], done["cpu_s"]
 
-    def _outside(self, command: list[str]) -> Sample:
+    def _outside(self, command: list[str], patience_s: float = LIMIT_S) -> Sample:
         environment = {**os.environ, "BENCH_MARK": str(self.mark)}
-        wall, cpu = start_and_wait(command, self.log, environment, LIMIT_S)
+        wall, cpu, cut = start_and_wait(command, self.log, environment, self.mark, patience_s)
         work_wall, work_cpu = self._work()
-        return Sample(wall, cpu, work_wall, work_cpu, wall - work_wall)
+        around = (math.inf if patience_s else None) if cut else wall - work_wall
+        return Sample(wall, cpu, work_wall, work_cpu, around)
+
+    def _saving(self, peer: str, command: list[str]) -> Sample:
+        """Run a peer that saves what it has in the program's own process, afterwards."""
+        first = peer not in self.saved
+        self.saved.add(peer)
+        return self._outside([*command, *self.program], PATIENCE_S if first else 0.0)
 
     def plain(self) -> Sample:
         return self._outside([sys.executable, *self.program])
@@ -190,19 +219,21 @@ class Runner:
                 raise RunFailed("; ".join(run.said))
             manifest = json.loads((where / "trace.json").read_text(encoding="utf-8"))
             wall = (manifest["end_ns"] - manifest["start_ns"]) / 1e9
-            report_s = 0.0
+            report_s = None
             if self.reported < 3:  # it is slower than the program is long; three are enough for a median
                 self.reported += 1
                 command = [sys.executable, "-m", "headway", "report", str(where)]
-                with contextlib.suppress(RunFailed):
-                    report_s, _ = start_and_wait(command, self.log, dict(os.environ), LIMIT_S)
+                try:
+                    report_s, _, _ = start_and_wait(command, self.log, dict(os.environ))
+                except RunFailed as error:
+                    print(f"headway report: {error}", file=sys.stderr)
             return Sample(wall, manifest["cpu_s"], *self._work(), report_s)
         finally:
             shutil.rmtree(where, ignore_errors=True)
 
     def viztracer(self) -> Sample:
         save = str(self.scratch / "viztracer.json")
-        return self._outside([sys.executable, "-m", "viztracer", "--quiet", "-o", save, *self.program])
+        return self._saving("viztracer", [sys.executable, "-m", "viztracer", "--quiet", "-o", save])
 
     def py_spy(self) -> Sample:
         command = [tool("py-spy"), "record", "--format", "raw", "-o", str(self.scratch / "py-spy.txt")]
@@ -211,7 +242,7 @@ class Runner:
 
     def yappi(self) -> Sample:
         save = str(self.scratch / "yappi.txt")
-        return self._outside([sys.executable, "-m", "yappi", "-c", "wall", "-o", save, *self.program])
+        return self._saving("yappi", [sys.executable, "-m", "yappi", "-c", "wall", "-o", save])
 
 
 PEERS: dict[str, Callable[[Runner], Sample]] = {
@@ -305,9 +336,13 @@ def figures(tool: str, pairs: Pairs) -> dict[str, object]:
         cpu = ratio([a.cpu_s / b.cpu_s for a, b in both])
     # A peer's start and saving: what it takes around the work, less what plain Python takes.
     if tool in PEERS:
-        reports = [a.report_s - b.report_s for a, b in both]
+        reports = [
+            max(a.report_s - b.report_s, 0.0)
+            for a, b in both
+            if a.report_s is not None and b.report_s is not None
+        ]
     else:
-        reports = [a.report_s for a in pairs.traced if a.report_s]
+        reports = [a.report_s for a in pairs.traced if a.report_s is not None]
     line["wall"], line["cpu"] = wall, cpu
     line["plain_wall_s"] = statistics.median(b.wall_s for b in pairs.plain)
     if tool != "plain":
@@ -337,7 +372,11 @@ def table(results: dict[str, dict[str, Pairs]], *, quick: bool) -> str:
                 notes.append("the parent only: it does not follow processes")
             if pairs.failed:
                 notes.append(f"then {pairs.failed}")
-            report = "" if line.get("report_s") is None else f"{line['report_s']:.1f} s"
+            around = line.get("report_s")
+            assert around is None or isinstance(around, float)
+            report = "" if around is None else f"{around:.1f} s"
+            if around == math.inf:
+                report = f"> {PATIENCE_S:.0f} s"
             rows.append(
                 (
                     label,
@@ -356,6 +395,25 @@ def table(results: dict[str, dict[str, Pairs]], *, quick: bool) -> str:
         if number == 0:
             text.append("  ".join("-" * width for width in widths[:-1]))
     return "\n".join(text)
+
+
+def as_json(results: dict[str, dict[str, Pairs]]) -> dict[str, list[dict[str, object]]]:
+    """The figures and every run; what was cut off has null for its report, as what was not measured has."""
+
+    def plainly(value: object) -> object:
+        return vars(value) if isinstance(value, Ratio) else None if value == math.inf else value
+
+    def runs(samples: list[Sample]) -> list[dict[str, object]]:
+        return [{name: plainly(value) for name, value in vars(sample).items()} for sample in samples]
+
+    return {
+        name: [
+            {name: plainly(value) for name, value in figures(tool, pairs).items()}
+            | {"plain_runs": runs(pairs.plain), "traced_runs": runs(pairs.traced)}
+            for tool, pairs in tools.items()
+        ]
+        for name, tools in results.items()
+    }
 
 
 def machine() -> str:
@@ -386,7 +444,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="a twentieth of the work, once: shows that it runs"
     )
-    parser.add_argument("--runs", type=int, metavar="N", help="pairs of runs of each program [default: 15]")
+    parser.add_argument("--runs", type=int, metavar="N", help="pairs of runs of each program [default: 11]")
     parser.add_argument(
         "--only", action="append", choices=list(AMOUNTS), metavar="NAME", help=f"{', '.join(AMOUNTS)}"
     )
@@ -405,7 +463,7 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     chosen = options()
-    runs = chosen.runs or (1 if chosen.quick else 15)
+    runs = chosen.runs or (1 if chosen.quick else 11)
     began = machine()
     replaced = chosen.library.resolve() if chosen.library else _native.library()
     with mock.patch.object(_native, "library", return_value=replaced):
@@ -417,24 +475,8 @@ def main() -> None:
         )
     print(f"{began}\n{versions()}; medians of pairs (quartiles)\n\n{table(results, quick=chosen.quick)}")
     if chosen.json:
-        out = {
-            "machine": began,
-            "versions": versions(),
-            "results": {
-                name: [
-                    {
-                        **{
-                            k: vars(v) if isinstance(v, Ratio) else v for k, v in figures(tool, pairs).items()
-                        },
-                        "traced": [vars(sample) for sample in pairs.traced],
-                        "plain": [vars(sample) for sample in pairs.plain],
-                    }
-                    for tool, pairs in tools.items()
-                ]
-                for name, tools in results.items()
-            },
-        }
-        chosen.json.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+        out = {"machine": began, "versions": versions(), "results": as_json(results)}
+        chosen.json.write_text(json.dumps(out, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

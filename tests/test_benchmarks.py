@@ -37,7 +37,7 @@ def test_the_quick_benchmark_prints_a_ratio_for_every_program(tmp_path: Path) ->
     assert set(results) == PROGRAMS
     for tools in results.values():
         assert [tool["tool"] for tool in tools] == ["headway", "plain"]
-        assert all(tool["failed"] == "" and tool["traced"][0]["wall_s"] > 0 for tool in tools)
+        assert all(tool["failed"] == "" and tool["traced_runs"][0]["wall_s"] > 0 for tool in tools)
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))

@@ -1,6 +1,6 @@
 """Two threads that parse outside one lock and book inside it, a few microseconds each.
 
-Two and not more: plain Python's own run times differ by a factor of three with four threads on two cores,
+Two and not more: plain Python's own run times differ by a factor of two with four threads on two cores,
 because whether they fall into a convoy is chance. In `convoy` every pass waits for the lock.
 """
 

@@ -22,8 +22,9 @@ def main(name: str, amount: int) -> None:
     program.work(amount)
     done = {"wall_s": (time.monotonic_ns() - wall) / 1e9, "cpu_s": sum(os.times()[:4]) - cpu}
     if mark := os.environ.get("BENCH_MARK"):
-        with open(mark, "w", encoding="utf-8") as file:
+        with open(f"{mark}.new", "w", encoding="utf-8") as file:
             json.dump(done, file)
+        os.replace(f"{mark}.new", mark)  # whoever sees it sees all of it
 
 
 if __name__ == "__main__":
