@@ -224,7 +224,9 @@ def test_the_verdict_without_a_finding_says_where_the_time_went(tmp_path: Path) 
         Kind.IO, 750 * MS, 5, 0, 1
     ).ends()
     verdict = as_dict(fake.write())["verdict"]
-    assert verdict == "no finding in 1.00 s: 75 % waiting for I/O, 25 % running Python; 0.25 of 2 cores used"
+    assert verdict == (
+        "no finding in 1.00 s; 0.25 of 2 cores used; main thread 75 % waiting for I/O, 25 % running Python"
+    )
 
 
 def test_an_empty_trace_is_told_plainly(tmp_path: Path) -> None:

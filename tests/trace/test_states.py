@@ -236,7 +236,9 @@ def test_a_child_without_a_file_is_a_process_that_was_not_traced(tmp_path: Path)
     assert any("not traced: 300" in note for note in document["notes"])
 
 
-def test_a_process_runs_if_any_thread_runs_else_is_ready_if_any_is_else_waits(tmp_path: Path) -> None:
+def test_a_process_runs_if_any_thread_runs_else_is_ready_if_any_is_else_waits_as_its_main_thread(
+    tmp_path: Path,
+) -> None:
     fake = FakeTrace(tmp_path, end_ns=T0 + 40 * MS)
     process = fake.process(end_ns=T0 + 40 * MS)
     process.thread().then(Kind.PYTHON, 10 * MS).then(Kind.SLEEP, 30 * MS).ends()
@@ -247,7 +249,7 @@ def test_a_process_runs_if_any_thread_runs_else_is_ready_if_any_is_else_waits(tm
     states = ProcessStates()
     trace.scan(states)
     totals = states.totals(1, T0, T0 + 40 * MS)
-    expected = {Kind.PYTHON: 10 * MS, Kind.GIL: 10 * MS, Kind.IO: 10 * MS, Kind.NATIVE: 10 * MS}
+    expected = {Kind.PYTHON: 10 * MS, Kind.GIL: 10 * MS, Kind.SLEEP: 10 * MS, Kind.NATIVE: 10 * MS}
     assert {int(kind): int(totals[kind]) for kind in np.flatnonzero(totals)} == expected
 
 

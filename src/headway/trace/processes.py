@@ -158,16 +158,32 @@ _PRIORITY = (
     Kind.OTHER,
     Kind.START,
 )
-_RANK = np.zeros(KINDS, np.uint8)
-_RANK[list(_PRIORITY)] = np.arange(len(_PRIORITY), 0, -1)
-_KIND_OF_RANK = np.zeros(len(_PRIORITY) + 1, np.uint8)
+_BUSY = (Kind.PYTHON, Kind.NATIVE, RUNNING, Kind.GIL, Kind.CPU)
+
+
+def _ranks(*, waiting: int) -> NDArray[np.uint8]:
+    """Rank of each kind, shape (KINDS,): those that run or want to run come before all that wait."""
+    n = len(_PRIORITY)
+    out = np.zeros(KINDS, np.uint8)
+    for i, kind in enumerate(_PRIORITY):
+        out[kind] = n - i + (2 * n if kind in _BUSY else waiting)
+    return out
+
+
+# Where all threads wait, what the main thread waits for says more than what idle helpers do.
+_RANK_OF_MAIN, _RANK = _ranks(waiting=len(_PRIORITY)), _ranks(waiting=0)
+_KIND_OF_RANK = np.zeros(3 * len(_PRIORITY) + 1, np.uint8)
 _KIND_OF_RANK[_RANK] = np.arange(KINDS)
+_KIND_OF_RANK[_RANK_OF_MAIN] = np.arange(KINDS)
 
 _Steps = tuple[Ints, NDArray[np.uint8]]
 
 
 class ProcessStates:
-    """Consumer: the state of each process at each moment, as the most telling state of its threads.
+    """Consumer: the state of each process at each moment, derived from its threads.
+
+    A process runs while one of its threads does, is ready while none runs and one is ready, and else waits
+    for what its main thread waits for.
 
     Cost: O(n log threads) time; memory for the changes of state, not for the intervals.
     """
@@ -184,7 +200,7 @@ class ProcessStates:
         if thread.id != self._thread:
             self._close()
             self._thread, self._process = thread.id, thread.process
-        ranks = _RANK[rows["kind"]]
+        ranks = (_RANK_OF_MAIN if thread.number == 0 else _RANK)[rows["kind"]]
         keep = np.ones(len(ranks), bool)
         keep[1:] = ranks[1:] != ranks[:-1]
         self._parts.append((rows["start_ns"][keep], ranks[keep]))

@@ -122,7 +122,11 @@ def _advice(reason: Reason | None) -> str:
 
 
 class _WaitsFor:
-    """Consumer: the waits for one lock, by who held it when they began."""
+    """Consumer: the waits for one lock, by who held it from their beginning to their end.
+
+    A wait that another thread than its first holder ended went on under others: of that it is not known when
+    the first one released the lock, so it is left out.
+    """
 
     def __init__(self, lock: int) -> None:
         self._lock = lock
@@ -131,6 +135,7 @@ class _WaitsFor:
 
     def add(self, thread: Thread, rows: Intervals) -> None:
         mine = rows[(rows["kind"] >= Kind.LOCK) & (rows["kind"] <= Kind.FUTURE) & (rows["a"] == self._lock)]
+        mine = mine[mine["c"] == mine["d"]]
         if not len(mine):
             return
         self.first_ns = min(self.first_ns or int(mine["start_ns"][0]), int(mine["start_ns"][0]))

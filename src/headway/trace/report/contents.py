@@ -109,13 +109,19 @@ def _verdict(trace: Trace, findings: list[Finding], waits: list[Wait]) -> str:
     if findings:
         more = f" (and {count(len(findings) - 1, 'more finding')})" if len(findings) > 1 else ""
         return f"{findings[0].kind}: {findings[0].sentence}{more}"
-    root = trace.processes[0]
-    span = max(root.end_ns - root.start_ns, 1)
-    top = sorted(((int(ns), kind) for kind, ns in enumerate(root.totals) if ns), reverse=True)[:2]
-    parts = [f"{percent(ns, span)} {_phrase(kind)}" for ns, kind in top if ns >= 0.01 * span]
     start = f"{outcome(trace)} after {wall}" if killed else f"no finding in {wall}"
     cores = f"; {digits(trace.cores_used)} of {trace.meta.cores} cores used" if trace.meta.cores else ""
-    return f"{start}: {', '.join(parts)}{cores}"
+    return start + cores + _main_thread(trace)
+
+
+def _main_thread(trace: Trace) -> str:
+    main = next(iter(trace.processes[0].threads), None)
+    if main is None:
+        return ""
+    span = max(main.end_ns - main.start_ns, 1)
+    top = sorted(((int(ns), kind) for kind, ns in enumerate(main.totals) if ns), reverse=True)[:2]
+    parts = [f"{percent(ns, span)} {_phrase(kind)}" for ns, kind in top if ns >= 0.01 * span]
+    return f"; main thread {', '.join(parts)}" if parts else ""
 
 
 def _phrase(kind: int) -> str:
@@ -133,7 +139,10 @@ def _phrase(kind: int) -> str:
     if state.value == "running":
         return f"running {'Python' if kind == Kind.PYTHON else 'native code'}"
     return {Kind.SLEEP: "sleeping", Kind.IO: "waiting for I/O", Kind.OTHER: "waiting"}.get(
-        Kind(kind), f"waiting for a {reason}" if kind != Kind.JOIN else "waiting in join"
+        Kind(kind),
+        "waiting in join"
+        if kind == Kind.JOIN
+        else f"waiting for {'an' if reason == 'event' else 'a'} {reason}",
     )
 
 

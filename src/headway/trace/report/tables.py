@@ -44,6 +44,17 @@ def cut(text: str, columns: int) -> str:
     return text if len(text) <= columns else text[: max(columns - 1, 0)] + "…"
 
 
+def cut_name(text: str, columns: int) -> str:
+    """A name in at most so many columns, cut before its end, which tells `ThreadPoolExecutor-0_3` apart."""
+    tail = min(6, columns // 2)
+    return text if len(text) <= columns else text[: max(columns - 1 - tail, 0)] + "…" + text[-tail:]
+
+
+def name_of(contents: Contents, thread: Thread) -> str:
+    """A thread's name, with the process if there are several."""
+    return thread.name if len(contents.trace.processes) == 1 else f"{thread.pid} {thread.name}"
+
+
 def shown(contents: Contents) -> list[Process | Thread]:
     """Processes, each followed by those of its threads that matter most, as they started.
 
@@ -58,7 +69,7 @@ def shown(contents: Contents) -> list[Process | Thread]:
     for process in contents.trace.processes:
         mine: list[Process | Thread] = [thread for thread in process.threads if thread.id in chosen]
         alone = len(process.threads) == 1
-        if several and ((mine and not alone) or (not process.traced and processes < ROWS)):
+        if several and ((mine and not alone) or (not process.threads and processes < ROWS)):
             out.append(process)
             processes += 1
         out += mine
@@ -84,7 +95,7 @@ def _label(contents: Contents, unit: Process | Thread, columns: int = NAME_COLUM
     if isinstance(process, Process) and (process is unit or len(process.threads) == 1):
         return Text(cut(f"{process.pid} {process.name}", columns).ljust(columns), "bold")
     indent = "  " if several else ""
-    return Text((indent + cut(unit.name, columns - len(indent))).ljust(columns))
+    return Text((indent + cut_name(unit.name, columns - len(indent))).ljust(columns))
 
 
 # --- units
@@ -97,8 +108,8 @@ def units(contents: Contents, columns: int) -> Iterable[Text]:
     for unit in rows:
         life = duration(unit.end_ns - unit.start_ns)
         line = _label(contents, unit, columns=name) + Text(f" {life:>7}  ")
-        if isinstance(unit, Process) and not unit.traced:
-            yield line + Text("not traced", "dim")
+        if isinstance(unit, Process) and not unit.threads:
+            yield line + Text("not Python" if unit.traced else "not traced", "dim")
             continue
         width = _BAR + (10 if columns >= 100 else 0)
         line += _cells(bar(unit.totals, width)) + Text("  ")
@@ -132,8 +143,10 @@ def lanes(contents: Contents, columns: int) -> Iterable[Text]:
         return
     used: set[int] = set()
     for unit in shown(contents):
+        used |= {kind for kind in bar(unit.totals, _BAR) if kind is not None}
         if isinstance(unit, Process):
-            yield _label(contents, unit, columns=columns - 2)
+            if unit.threads:
+                yield _label(contents, unit, columns=columns - 2)
             continue
         kinds = contents.lanes.of(unit)
         used |= {kind for kind in kinds if kind is not None}
@@ -195,7 +208,7 @@ def _gil_rows(contents: Contents, one: Gil, columns: int) -> Iterable[Text]:
     for id_ in ids[:6]:
         held, waited = one.held.get(id_, 0), one.waited.get(id_, 0)
         yield Text(
-            f"  {cut(contents.trace.unit(id_).name, NAME_COLUMNS):{NAME_COLUMNS}} {duration(held):>8} "
+            f"  {cut_name(contents.trace.unit(id_).name, NAME_COLUMNS):{NAME_COLUMNS}} {duration(held):>8} "
             f"{percent(held, one.span_ns):>6}  {duration(waited):>8} {percent(waited, one.span_ns):>6}"
         )
     if len(ids) > 6:
@@ -225,8 +238,8 @@ def locks(contents: Contents, columns: int) -> Iterable[Text]:
             )
         )
         for edge in lock.edges[:3]:
-            waiter = edge.waiter.name if edge.waiter else "a thread"
-            owner = edge.owner.name if edge.owner else "an unknown holder"
+            waiter = name_of(contents, edge.waiter) if edge.waiter else "a thread"
+            owner = name_of(contents, edge.owner) if edge.owner else "an unknown holder"
             yield Text(
                 cut(
                     f"  {waiter} waited for {owner}: {duration(edge.wait_ns)}, {count(edge.waits, 'wait')}",
@@ -259,7 +272,11 @@ def waits(contents: Contents, columns: int) -> Iterable[Text]:
 def _wait(group: list[Wait], contents: Contents, columns: int) -> Iterable[Text]:
     wait = group[0]
     trace = contents.trace
-    head = Text(f"{duration(wait.ns):>7}  ") + Text(wait.thread.name, "bold") + Text(f" {WORDS[wait.kind]}")
+    head = (
+        Text(f"{duration(wait.ns):>7}  ")
+        + Text(name_of(contents, wait.thread), "bold")
+        + Text(f" {WORDS[wait.kind]}")
+    )
     if wait.on and wait.lock is None:
         head += Text(f", {wait.on}")
     owner = wait.owner if wait.kind is Kind.LOCK else None
