@@ -6,7 +6,7 @@
  *   pthread_cond_timedwait(cond)     wants it
  *   pthread_cond_signal(switch_cond) has just taken it (take_gil, with the GIL's mutex held)
  *   pthread_cond_signal(cond)        has just dropped it (drop_gil, likewise)
- *   pthread_cond_wait(switch_cond)   was asked to drop it and waits until somebody else has it: it wants it back
+ *   pthread_cond_wait(switch_cond)   was asked to drop it and waits until somebody else has it
  */
 #define _GNU_SOURCE
 #include "tracer.h"
@@ -96,7 +96,7 @@ static void takes(struct hw_thread *t, int i)
     if (t->kind == HW_GIL) {
         t->now_d = PEEK(&g->dropper);
         if (now - t->since_ns >= hw.stack_threshold_ns)
-            t->now_b = hw_stack();
+            t->now_b = hw_stack(HW_DEPTH);
     }
     hw_switch(t, now, HW_PYTHON, gils[i].index, 0);
     if (UNLIKELY(!(t->flags & HW_THREAD_PYTHON))) {
@@ -119,7 +119,7 @@ static void drops(struct hw_thread *t, int i)
         t->hold_ns += held;
         g->held_ns += held;
         t->hold_count++;
-        if (held >= hw.stack_threshold_ns && (t->now_b = hw_stack()) != 0) {
+        if (held >= hw.stack_threshold_ns && (t->now_b = hw_stack(HW_DEPTH)) != 0) {
             struct hw_stack *s = hw_entry(HW_SECTION_STACKS, t->now_b - 1);
             ADD(&s->hold_count, 1);
             ADD(&s->hold_ns, held);
@@ -194,7 +194,14 @@ EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
             wants(t, i);
             hw_out();
         }
-        return REAL(pthread_cond_wait)(cond, mutex);
+        int r = REAL(pthread_cond_wait)(cond, mutex);
+        /* Somebody has it now. This thread wants it back, or goes on without: it had released it for native work. */
+        if ((t = hw_in()) != NULL) {
+            if (t->kind == HW_GIL)
+                hw_resume(t, hw_now());
+            hw_out();
+        }
+        return r;
     }
     struct hw_thread *t = begin(cond);
     int r = REAL(pthread_cond_wait)(cond, mutex);

@@ -29,6 +29,8 @@ struct known {
 };
 _Static_assert(sizeof(struct known) == 64, "one cache line");
 
+#define MADE_DEPTH 8 /* frames: enough to leave the standard library; locks are made often */
+
 #define SETS 8192u
 #define WAYS 4u
 static struct known *known; /* SETS * WAYS */
@@ -61,21 +63,23 @@ static struct known *find(uint64_t address)
 /* Finds or makes. An entry in use is never pushed out: then this one stays unknown, which is said and not guessed. */
 static struct known *find_or_make(uint64_t address)
 {
-    struct known *k = find(address);
-    if (LIKELY(k != NULL) || known == NULL)
-        return k;
-    k = set_of(address);
+    if (UNLIKELY(known == NULL))
+        return NULL;
+    struct known *k = set_of(address), *idle = NULL;
     for (unsigned i = 0; i < WAYS; i++) {
         uint64_t there = PEEK(&k[i].address);
-        if (there != 0 && (PEEK(&k[i].owner) || PEEK(&k[i].waiters) || PEEK(&k[i].lock) || PEEK(&k[i].made)))
-            continue;
-        if (__atomic_compare_exchange_n(&k[i].address, &there, address, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
-            k[i].waker = k[i].foreign = 0;
-            k[i].created_ns = k[i].held_from_ns = k[i].parked_for = 0;
+        if (LIKELY(there == address))
             return &k[i];
-        }
+        if (there == 0 || !(PEEK(&k[i].owner) | PEEK(&k[i].waiters) | PEEK(&k[i].lock) | PEEK(&k[i].made)))
+            idle = &k[i];
     }
-    return NULL;
+    uint64_t there = idle != NULL ? PEEK(&idle->address) : 0;
+    if (idle == NULL ||
+        !__atomic_compare_exchange_n(&idle->address, &there, address, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        return NULL;
+    idle->waker = idle->foreign = 0;
+    idle->created_ns = idle->held_from_ns = idle->parked_for = 0;
+    return idle;
 }
 
 static void forget(struct known *k)
@@ -167,14 +171,20 @@ struct wait {
     struct known *sem, *what; /* differ for a parking place */
     uint64_t start;
     uint32_t owner;
+    uint32_t lock; /* index, or HW_NOBODY */
     bool parks;
 };
 
 static struct wait begin(sem_t *sem)
 {
-    struct wait w = {.t = hw_in(), .parks = parks(sem)};
+    struct wait w = {.t = hw_in(), .parks = parks(sem), .owner = HW_NOBODY, .lock = HW_NOBODY};
     if (w.t == NULL)
         return w;
+    if (UNLIKELY(hw_waits(w.t))) { /* part of the wait that a signal handler interrupted */
+        w.t = NULL;
+        hw_out();
+        return w;
+    }
     w.sem = find_or_make((uint64_t)sem);
     w.what = w.sem;
     if (w.parks) {
@@ -184,12 +194,10 @@ static struct wait begin(sem_t *sem)
             POKE(&w.sem->waiters, 1);
         }
     }
-    uint32_t stack = hw_stack();
+    uint32_t stack = hw_stack(HW_DEPTH);
     const struct hw_stack *where = stack ? hw_entry(HW_SECTION_STACKS, stack - 1) : NULL;
     uint32_t kind = where != NULL ? where->kind : HW_LOCK;
     bool named = where != NULL && where->named; /* a Semaphore's inner lock, say: waited for under another name */
-    w.owner = HW_NOBODY;
-    uint32_t index = HW_NOBODY;
     w.start = hw_now();
     if (w.what != NULL) {
         uint32_t owner = PEEK(&w.what->owner);
@@ -203,14 +211,14 @@ static struct wait begin(sem_t *sem)
         }
         /* The inner lock of a Condition lives for one wait: only locks proper are worth an entry. */
         if (kind == HW_LOCK && !named && lock_of(w.what, kind, w.parks ? HW_IDENTITY_MUTEX : HW_IDENTITY_SEM) != NULL)
-            index = w.what->lock - 1;
+            w.lock = w.what->lock - 1;
         ADD(&w.what->waiters, 1);
         if (w.what->held_from_ns == 0 && (owner != 0 || w.parks))
             w.what->held_from_ns = w.start;
         if (w.sem != NULL)
             POKE(&w.sem->waker, 0);
     }
-    hw_switch(w.t, w.start, kind, index, w.owner);
+    hw_switch(w.t, w.start, kind, w.lock, w.owner);
     w.t->now_b = stack;
     hw_out();
     return w;
@@ -238,15 +246,15 @@ static void end(struct wait *w, bool got)
         if (w->parks && t->kind == HW_LOCK && waker != 0)
             w->owner = t->now_c = waker - 1;
         ADD(&k->waiters, -1u);
-        if (t->now_a != HW_NOBODY) {
-            struct hw_lock *lock = hw_entry(HW_SECTION_LOCKS, t->now_a);
+        if (w->lock != HW_NOBODY) {
+            struct hw_lock *lock = hw_entry(HW_SECTION_LOCKS, w->lock);
             ADD(&lock->waits, 1);
             ADD(&lock->wait_ns, waited);
             if (waited > PEEK(&lock->longest_ns)) {
                 POKE(&lock->longest_ns, waited);
                 POKE(&lock->longest_stack, t->now_b);
             }
-            add_edge(t->now_a, hw_self.index, w->owner, waited);
+            add_edge(w->lock, hw_self.index, w->owner, waited);
         }
         if (got && !w->parks)
             acquired(k, now);
@@ -284,7 +292,7 @@ EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
         if (k != NULL)
             forget(k);
         if (t->holds && !parks(sem)) {
-            uint32_t made = hw_stack();
+            uint32_t made = hw_stack(MADE_DEPTH);
             if ((made != 0 || k != NULL) && (k = find_or_make((uint64_t)sem)) != NULL) {
                 k->made = made;
                 k->created_ns = hw_now();
@@ -374,7 +382,7 @@ static void released(struct known *k, bool owned)
         POKE(&lock->longest_hold_ns, held);
         POKE(&lock->longest_hold_slot, hw_self.index);
         if (held >= hw.stack_threshold_ns)
-            POKE(&lock->release_stack, hw_stack());
+            POKE(&lock->release_stack, hw_stack(HW_DEPTH));
     }
 }
 

@@ -178,7 +178,7 @@ static inline uint64_t mix(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
-bool hw_walk(struct hw_walked *w)
+bool hw_walk(struct hw_walked *w, uint32_t most)
 {
     w->depth = 0;
     w->cut = false;
@@ -187,7 +187,7 @@ bool hw_walk(struct hw_walked *w)
         const char *code = code_of(frame);
         if (code == NULL)
             continue;
-        if (w->depth == sizeof w->frames / sizeof *w->frames) {
+        if (w->depth == most) {
             w->cut = true;
             break;
         }

@@ -62,6 +62,8 @@ static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
         if (!in(frame, "threading.py", "Condition.wait_for"))
             f[k++] = frame;
     }
+    if (f[0] == NULL)
+        return HW_CONDITION; /* wait_for, called from C */
     if (in(f[0], "threading.py", NULL)) {
         if (in(f[0], "threading.py", "Condition.wait")) {
             if (f[1] == NULL)
@@ -88,7 +90,7 @@ static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
 
 static uint32_t store_stack(const struct hw_walked *w, uint32_t *place)
 {
-    uint32_t links[sizeof w->frames / sizeof *w->frames];
+    uint32_t links[HW_DEPTH];
     for (uint32_t i = 0; i < w->depth; i++)
         if ((links[i] = store_frame(&w->frames[i])) == HW_NOBODY)
             return 0;
@@ -124,10 +126,10 @@ static uint32_t find(uint64_t hash, uint32_t **place)
 static _Atomic bool storing; /* someone stores a stack: held for microseconds, and never by a signal handler */
 
 /* The caller is inside the tracer (hw_self.busy). */
-uint32_t hw_stack(void)
+uint32_t hw_stack(uint32_t most)
 {
     struct hw_walked w;
-    if (stack_index == NULL || frame_index == NULL || !hw_walk(&w))
+    if (stack_index == NULL || frame_index == NULL || !hw_walk(&w, most))
         return 0;
     uint32_t *place = &stack_index[w.hash % INDEX_SIZE];
     uint32_t found = find(w.hash, &place);

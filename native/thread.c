@@ -12,6 +12,8 @@
 #define BURST_NS 1000000u       /* a burst is cut after this long, so that the timeline keeps its grain */
 #define CHECKPOINT_NS 2000000u  /* the CPU clock is read this often where intervals are short: one system call each */
 #define OFFCPU_NS 100000u        /* time off the core that is worth asking the kernel about: 8 µs */
+#define ASK_NS 10000000u        /* but that is three system calls, 8 us: after it a window is this long, or ... */
+#define ALONE_NS 1000000u       /* ... ends with an interval this long */
 
 __thread struct hw_self hw_self;
 static pthread_key_t end_key;
@@ -91,7 +93,8 @@ void hw_close(struct hw_thread *t, uint64_t now)
     /* A long interval has a window of its own, or nearly: time off the core is shared out between the running kinds in
      * a window, and a thread that drops the GIL is often pushed off its core by the one that it wakes. */
     if ((kind == HW_PYTHON || kind == HW_NATIVE) &&
-        UNLIKELY(now - t->cpu_at_ns >= CHECKPOINT_NS || duration >= OFFCPU_NS))
+        UNLIKELY(now - t->cpu_at_ns >= CHECKPOINT_NS || duration >= OFFCPU_NS) &&
+        (now >= hw_self.check_at_ns || duration >= ALONE_NS))
         hw_checkpoint(t, now);
 }
 
@@ -141,6 +144,7 @@ void hw_checkpoint(struct hw_thread *t, uint64_t now)
     uint64_t on = cpu - t->cpu_ns;
     if (ran > on && ran - on > OFFCPU_NS) {
         uint64_t off = ran - on;
+        hw_self.check_at_ns = now + ASK_NS;
         uint64_t delay = run_delay("/proc/thread-self/schedstat");
         uint64_t ready = delay > t->run_delay_ns ? delay - t->run_delay_ns : 0;
         if (ready > off)
@@ -193,6 +197,7 @@ static void enter_slot(struct hw_thread *t, uint32_t index, uint64_t now)
     t->begun_ns = now;
     t->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     t->cpu_at_ns = now;
+    hw_self.check_at_ns = 0;
     pthread_setspecific(end_key, t);
 }
 
@@ -279,7 +284,11 @@ struct hw_thread *hw_block(uint32_t kind, uint32_t a, uint32_t c, bool walk)
     struct hw_thread *t = hw_in();
     if (t == NULL)
         return NULL;
-    uint32_t stack = walk ? hw_stack() : 0;
+    if (UNLIKELY(hw_waits(t))) { /* a signal handler inside a wait, or a library under getaddrinfo: part of that wait */
+        hw_out();
+        return NULL;
+    }
+    uint32_t stack = walk ? hw_stack(HW_DEPTH) : 0;
     hw_switch(t, hw_now(), kind, a, c);
     t->now_b = stack;
     hw_out();
@@ -295,7 +304,7 @@ void hw_unblock(struct hw_thread *t)
     if (now - t->since_ns >= hw.stack_threshold_ns) {
         int saved = errno;
         if (t->now_b == 0)
-            t->now_b = hw_stack();
+            t->now_b = hw_stack(HW_DEPTH);
         if (t->now_b != 0) {
             struct hw_stack *s = hw_entry(HW_SECTION_STACKS, t->now_b - 1);
             ADD(&s->wait_count, 1);
@@ -346,7 +355,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
         made = new_slot(now, hw_self.index, &start->index);
         if (made != NULL) {
             start->slot = made;
-            made->create_stack = made->now_b = hw_stack();
+            made->create_stack = made->now_b = hw_stack(HW_DEPTH);
             if (t->holds)
                 hw_python_start_name(t, made->name);
             STORE(&made->ready, 1);

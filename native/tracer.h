@@ -31,6 +31,7 @@ struct hw_self {
     bool ended;               /* its end was recorded: later hooks pass through */
     bool io_was_long;         /* its last read took longer than the threshold: walk before, not after, the next */
     int vfork_pid;            /* last vfork child that was recorded */
+    uint64_t check_at_ns;     /* before this its CPU clock is read after long intervals only */
     const void *last_cond;    /* last condition variable that it initialised */
 };
 extern __thread struct hw_self hw_self;
@@ -99,6 +100,12 @@ static inline void hw_out(void)
     hw_self.busy = false;
 }
 
+/* Is this thread inside a call that blocks, or after the GIL? */
+static inline bool hw_waits(const struct hw_thread *t)
+{
+    return t->kind >= HW_GIL;
+}
+
 /* Closes the current interval at `now` and begins another. */
 static inline void hw_switch(struct hw_thread *t, uint64_t now, uint32_t kind, uint32_t a, uint32_t c)
 {
@@ -125,7 +132,8 @@ void hw_python_find(void);     /* looks for an interpreter in this process; sets
 bool hw_python_present(void);
 bool hw_from_python(const void *address); /* is this code part of the interpreter? */
 void hw_python_start_name(struct hw_thread *t, char *name); /* the name of the Thread whose start() is running */
-uint32_t hw_stack(void);       /* the calling thread's Python stack: index + 1, or 0 */
+#define HW_DEPTH 64 /* frames kept of a stack */
+uint32_t hw_stack(uint32_t most); /* the calling thread's Python stack, so many frames of it: index + 1, or 0 */
 void hw_stack_init(void);
 void hw_stack_after_fork(void);
 
@@ -137,9 +145,9 @@ struct hw_walked {
         uint64_t hash;
         const char *code;   /* PyCodeObject */
         uint32_t instruction; /* in code units */
-    } frames[64];
+    } frames[HW_DEPTH];
 };
-bool hw_walk(struct hw_walked *walked); /* python.c */
+bool hw_walk(struct hw_walked *walked, uint32_t most); /* python.c */
 uint32_t hw_frame_line(const char *code, uint32_t instruction);
 size_t hw_frame_text(const char *code, char *file_then_name, size_t bytes, size_t *name_at);
 
