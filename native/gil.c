@@ -9,15 +9,19 @@
  *   pthread_cond_wait(switch_cond)   was asked to drop it and waits until somebody else has it
  */
 #define _GNU_SOURCE
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "tracer.h"
 
-#define MAX_GILS 64
+#define MAX_GILS 1024 /* alive at once */
 static struct {
     const void *cond, *switch_cond;
     struct hw_gil *entry;
     uint32_t index;
 } gils[MAX_GILS];
-static atomic_uint gil_count;
+static atomic_uint gil_count; /* places in use, freed ones included */
+static atomic_bool changing;  /* the table; held for microseconds */
 
 static void add_entry(unsigned i, uint64_t now)
 {
@@ -34,33 +38,52 @@ static void add_entry(unsigned i, uint64_t now)
     STORE(&g->ready, 1);
 }
 
-/* In a forked child: the GILs that the parent had are here too, in a new file. The forking thread holds its own. */
-void hw_gil_after_fork(void)
+/* In a forked child: the GILs that the parent had are here too, in a new file. Says under which number + 1 the child has
+ * the one that its only thread holds; 0: none. */
+uint32_t hw_gil_after_fork(uint32_t holds)
 {
-    uint64_t now = hw.header->start_ns;
+    uint32_t held = 0;
     unsigned n = atomic_load(&gil_count);
-    for (unsigned i = 0; i < n; i++)
-        add_entry(i, now);
+    atomic_store(&changing, false);
+    for (unsigned i = 0; i < n; i++) {
+        if (gils[i].cond == NULL)
+            continue;
+        bool mine = holds != 0 && gils[i].entry != NULL && gils[i].index == holds - 1;
+        add_entry(i, hw.header->start_ns);
+        if (mine && gils[i].entry != NULL)
+            held = gils[i].index + 1;
+    }
     if (n > 0)
         __atomic_fetch_or(&hw.header->flags, HW_FLAG_GIL_FOUND | HW_FLAG_GIL_TAKEN, __ATOMIC_RELAXED);
+    return held;
 }
 
 static void created(const void *cond, const void *switch_cond)
 {
-    unsigned n = atomic_load(&gil_count);
-    for (unsigned i = 0; i < n; i++)
-        if (gils[i].cond == cond) { /* made again: an interpreter ended, or this is a forked child */
-            if (gils[i].entry != NULL)
-                POKE(&gils[i].entry->holder, HW_NOBODY);
-            return;
+    /* 3.12 and later create a GIL without holding one: several threads may be here at once. */
+    while (atomic_exchange_explicit(&changing, true, memory_order_acquire))
+        sched_yield();
+    unsigned n = atomic_load(&gil_count), place = 0;
+    while (place < n && gils[place].cond != cond)
+        place++;
+    if (place < n) { /* made again in a forked child */
+        if (gils[place].entry != NULL)
+            POKE(&gils[place].entry->holder, HW_NOBODY);
+    } else {
+        for (place = 0; place < n && gils[place].cond != NULL; place++)
+            continue;
+        if (place == MAX_GILS) {
+            ADD(&hw.header->sections[HW_SECTION_GILS].lost, 1);
+        } else {
+            gils[place].cond = cond;
+            gils[place].switch_cond = switch_cond;
+            add_entry(place, hw_now());
+            if (place == n)
+                atomic_store(&gil_count, n + 1);
+            __atomic_fetch_or(&hw.header->flags, HW_FLAG_GIL_FOUND, __ATOMIC_RELAXED);
         }
-    if (n == MAX_GILS)
-        return;
-    gils[n].cond = cond;
-    gils[n].switch_cond = switch_cond;
-    add_entry(n, hw_now());
-    atomic_store(&gil_count, n + 1);
-    __atomic_fetch_or(&hw.header->flags, HW_FLAG_GIL_FOUND, __ATOMIC_RELAXED);
+    }
+    atomic_store_explicit(&changing, false, memory_order_release);
 }
 
 /* Index of the GIL with this condition variable as `cond` or `switch_cond`, or -1. The first is nearly always it. */
@@ -146,6 +169,21 @@ EXPORT int pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *att
         }
     }
     return r;
+}
+
+/* An interpreter ends with its GIL. 3.11 does not drop it before. */
+EXPORT int pthread_cond_destroy(pthread_cond_t *cond)
+{
+    int i = gil_by_cond(cond);
+    struct hw_thread *t = i >= 0 ? hw_in() : NULL;
+    if (t != NULL) {
+        if (t->holds == gils[i].index + 1)
+            drops(t, i);
+        gils[i].switch_cond = NULL;
+        gils[i].cond = NULL;
+        hw_out();
+    }
+    return REAL(pthread_cond_destroy)(cond);
 }
 
 EXPORT int pthread_cond_signal(pthread_cond_t *cond)

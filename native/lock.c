@@ -10,6 +10,8 @@
  * those are signals, not mutual exclusion.
  */
 #define _GNU_SOURCE
+#include <stdarg.h>
+
 #include "tracer.h"
 
 /* What is known of a semaphore, by address. One cache line. Fields are racy where two threads use one semaphore at
@@ -140,6 +142,30 @@ static void add_edge(uint32_t lock, uint32_t waiter, uint32_t owner, uint64_t ns
     ADD(&hw.header->sections[HW_SECTION_EDGES].lost, 1);
 }
 
+/* Semaphores that other processes use too. Not emptied by fork: the child has them at the same addresses. */
+#define SHARED 1024u
+static uint64_t shared_sems[SHARED];
+
+static void share(const sem_t *sem)
+{
+    for (uint32_t i = 0; i < SHARED; i++) {
+        uint64_t none = 0, *place = &shared_sems[((uintptr_t)sem / 32 + i) % SHARED];
+        if (PEEK(place) == (uintptr_t)sem ||
+            __atomic_compare_exchange_n(place, &none, (uintptr_t)sem, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return;
+    }
+}
+
+static bool is_shared(const sem_t *sem)
+{
+    for (uint32_t i = 0; i < SHARED; i++) {
+        uint64_t there = PEEK(&shared_sems[((uintptr_t)sem / 32 + i) % SHARED]);
+        if (there == (uintptr_t)sem || there == 0)
+            return there != 0;
+    }
+    return true; /* the table is full: claim nothing */
+}
+
 /* A semaphore on the caller's own stack is a parking place (see above). */
 static bool parks(const sem_t *sem)
 {
@@ -203,7 +229,9 @@ static struct wait begin(sem_t *sem)
         uint32_t owner = PEEK(&w.what->owner);
         if (w.parks && !named)
             kind = parked_kind(sem);
-        if (!w.parks && !named) {
+        if (is_shared(sem)) {
+            owner = 0; /* another process may have it */
+        } else if (!w.parks && !named) {
             if (owner == hw_self.index + 1 || PEEK(&w.what->foreign) != 0)
                 kind = HW_CONDITION; /* a signal that another thread gives */
             else if (owner != 0)
@@ -283,10 +311,25 @@ static bool at_once(sem_t *sem)
     return true;
 }
 
+EXPORT sem_t *sem_open(const char *name, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    unsigned value = flags & O_CREAT ? va_arg(args, unsigned) : 0;
+    va_end(args);
+    sem_t *sem = REAL(sem_open)(name, flags, mode, value);
+    if (sem != SEM_FAILED)
+        share(sem);
+    return sem;
+}
+
 EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
 {
     int r = REAL(sem_init)(sem, shared, value);
     struct hw_thread *t;
+    if (shared)
+        share(sem);
     if (r == 0 && (t = hw_in()) != NULL) {
         struct known *k = find((uint64_t)sem);
         if (k != NULL)

@@ -49,7 +49,7 @@ static void in_child(void)
                                                         HW_FLAG_FREE_THREADED | HW_FLAG_STACKS)),
                       __ATOMIC_RELAXED);
     hw_thread_first();
-    hw_gil_after_fork();
+    gil = hw_gil_after_fork(gil);
     if (hw_self.slot != NULL && gil != 0) {
         hw_self.slot->kind = HW_PYTHON;
         hw_self.slot->now_a = gil - 1;

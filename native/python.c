@@ -46,7 +46,8 @@ static struct {
     void *(*thread_state)(void);       /* PyGILState_GetThisThreadState */
     int (*finalizing)(void);           /* Py_IsFinalizing */
     int (*initialized)(void);          /* Py_IsInitialized */
-    void *(*get_attribute)(void *, const char *);
+    void *(*get_attribute)(void *, void *); /* PyObject_GenericGetAttr */
+    void *(*text)(const char *);       /* PyUnicode_FromString */
     const char *(*as_utf8)(void *);
     void (*clear_error)(void);
     void (*release)(void *);           /* Py_DecRef */
@@ -118,7 +119,8 @@ void hw_python_find(void)
         py.finalizing = (int (*)(void))dlsym(RTLD_DEFAULT, "Py_IsFinalizing");
         if (py.finalizing == NULL)
             py.finalizing = (int (*)(void))dlsym(RTLD_DEFAULT, "_Py_IsFinalizing");
-        py.get_attribute = (void *(*)(void *, const char *))dlsym(RTLD_DEFAULT, "PyObject_GetAttrString");
+        py.get_attribute = (void *(*)(void *, void *))dlsym(RTLD_DEFAULT, "PyObject_GenericGetAttr");
+        py.text = (void *(*)(const char *))dlsym(RTLD_DEFAULT, "PyUnicode_FromString");
         py.as_utf8 = (const char *(*)(void *))dlsym(RTLD_DEFAULT, "PyUnicode_AsUTF8");
         py.clear_error = (void (*)(void))dlsym(RTLD_DEFAULT, "PyErr_Clear");
         py.release = (void (*)(void *))dlsym(RTLD_DEFAULT, "Py_DecRef");
@@ -178,6 +180,17 @@ static inline uint64_t mix(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
+/* What a file name says, and where it is. Either alone is not enough: memory is used again, and ends are alike. */
+static inline uint64_t name_hash(const char *text)
+{
+    uint32_t state = AT(uint32_t, text, py.at.text_state);
+    uint64_t bytes = AT(uint64_t, text, py.at.text_length) * (state >> 2 & 7), end[2] = {0, 0};
+    const char *data = text + (state >> 6 & 1 ? py.at.ascii_data : py.at.compact_data);
+    size_t n = bytes < sizeof end ? bytes : sizeof end;
+    memcpy(end, data + bytes - n, n);
+    return mix(mix(mix((uintptr_t)text, bytes), end[0]), end[1]);
+}
+
 bool hw_walk(struct hw_walked *w, uint32_t most)
 {
     w->depth = 0;
@@ -197,7 +210,8 @@ bool hw_walk(struct hw_walked *w, uint32_t most)
         f->instruction = bytes > 0 ? (uint32_t)(bytes / 2) : 0;
         /* An address alone is not enough: code objects are freed and others take their place. */
         f->hash = mix(mix(mix((uintptr_t)code, f->instruction), AT(uint32_t, code, py.at.firstlineno)),
-                      (uintptr_t)AT(const void *, code, py.at.qualname));
+                      (uintptr_t)AT(const void *, code, py.at.qualname)) ^
+                  name_hash(AT(const char *, code, py.at.filename));
         w->hash = mix(w->hash, f->hash);
     }
     return w->depth != 0;
@@ -284,7 +298,7 @@ void hw_python_start_name(struct hw_thread *t, char *name)
     const char *frame = current_frame();
     while (frame != NULL && code_of(frame) == NULL)
         frame = AT(const char *, frame, py.at.previous);
-    if (frame == NULL || py.get_attribute == NULL || py.as_utf8 == NULL || py.release == NULL || py.clear_error == NULL)
+    if (frame == NULL || py.get_attribute == NULL || py.text == NULL || py.as_utf8 == NULL || py.release == NULL || py.clear_error == NULL)
         return;
     hw_frame_text(code_of(frame), text, sizeof text, &name_at);
     size_t n = name_at - 1;
@@ -293,7 +307,11 @@ void hw_python_start_name(struct hw_thread *t, char *name)
     void *self = (void *)UNTAG(AT(void *, frame, py.at.locals));
     if (self == NULL)
         return;
-    void *value = py.get_attribute(self, "_name");
+    /* The generic lookup runs no code of the program, whatever its class overrides. */
+    void *attribute = py.text("_name");
+    void *value = attribute != NULL ? py.get_attribute(self, attribute) : NULL;
+    if (attribute != NULL)
+        py.release(attribute);
     const char *utf8 = value != NULL ? py.as_utf8(value) : NULL;
     if (utf8 != NULL) {
         n = strnlen(utf8, HW_NAME_BYTES);

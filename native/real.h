@@ -28,6 +28,7 @@
 
 #define HW_REAL(X)                                                                                                \
     X(int, pthread_cond_init, (pthread_cond_t * cond, const pthread_condattr_t *attr))                            \
+    X(int, pthread_cond_destroy, (pthread_cond_t * cond))                                                         \
     X(int, pthread_cond_signal, (pthread_cond_t * cond))                                                          \
     X(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t * mutex))                                   \
     X(int, pthread_cond_timedwait,                                                                                \
@@ -39,6 +40,7 @@
     X(int, pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *deadline))              \
     X(int, pthread_clockjoin_np,                                                                                  \
       (pthread_t thread, void **result, clockid_t clock, const struct timespec *deadline))                        \
+    X(sem_t *, sem_open, (const char *name, int flags, ...))                                                      \
     X(int, sem_init, (sem_t * sem, int shared, unsigned value))                                                   \
     X(int, sem_destroy, (sem_t * sem))                                                                            \
     X(int, sem_wait, (sem_t * sem))                                                                               \

@@ -82,6 +82,10 @@ static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
             in(f[0], "threading.py", "_shutdown"))
             return HW_JOIN;
     }
+    if (in(f[0], "multiprocessing/synchronize.py", "Condition.wait"))
+        return f[1] != NULL && in(f[1], "multiprocessing/synchronize.py", "Event.wait") ? HW_EVENT : HW_CONDITION;
+    if (in(f[0], "multiprocessing/queues.py", NULL))
+        return HW_QUEUE;
     if (in(f[0], "concurrent/futures/thread.py", "_worker") || in(f[0], "queue.py", NULL))
         return HW_QUEUE; /* SimpleQueue.get is written in C and has no frame of its own */
     *named = 0;

@@ -13,6 +13,7 @@
 #define CHECKPOINT_NS 2000000u  /* the CPU clock is read this often where intervals are short: one system call each */
 #define OFFCPU_NS 100000u        /* time off the core that is worth asking the kernel about: 8 µs */
 #define ASK_NS 10000000u        /* but that is three system calls, 8 us: after it a window is this long, or ... */
+#define REBASE_NS 20000000u     /* and asked so often at least */
 #define ALONE_NS 1000000u       /* ... ends with an interval this long */
 
 __thread struct hw_self hw_self;
@@ -142,10 +143,16 @@ void hw_checkpoint(struct hw_thread *t, uint64_t now)
     uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     uint64_t ran = t->window_run_ns[0] + t->window_run_ns[1];
     uint64_t on = cpu - t->cpu_ns;
-    if (ran > on && ran - on > OFFCPU_NS) {
+    bool away = ran > on && ran - on > OFFCPU_NS;
+    uint64_t delay = 0;
+    /* Also now and then without need: the delays of waking up belong to the waits before, not to the next window. */
+    if (away || now - hw_self.delay_at_ns > REBASE_NS) {
+        delay = run_delay("/proc/thread-self/schedstat");
+        hw_self.delay_at_ns = now;
+    }
+    if (away) {
         uint64_t off = ran - on;
         hw_self.check_at_ns = now + ASK_NS;
-        uint64_t delay = run_delay("/proc/thread-self/schedstat");
         uint64_t ready = delay > t->run_delay_ns ? delay - t->run_delay_ns : 0;
         if (ready > off)
             ready = off;
@@ -156,11 +163,11 @@ void hw_checkpoint(struct hw_thread *t, uint64_t now)
         t->ready_cpu_ns[1] += ready - ready_python;
         t->off_other_ns[0] += other_python;
         t->off_other_ns[1] += other - other_python;
-        if (delay)
-            t->run_delay_ns = delay;
         emit(t, t->cpu_at_ns, now - t->cpu_at_ns, HW_OFFCPU, (uint32_t)ready, (uint32_t)(ready >> 32), (uint32_t)other,
              (uint32_t)(other >> 32));
     }
+    if (delay)
+        t->run_delay_ns = delay;
     t->cpu_ns = cpu;
     t->cpu_at_ns = now;
     t->window_run_ns[0] = t->window_run_ns[1] = 0;
@@ -198,6 +205,7 @@ static void enter_slot(struct hw_thread *t, uint32_t index, uint64_t now)
     t->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     t->cpu_at_ns = now;
     hw_self.check_at_ns = 0;
+    hw_self.delay_at_ns = now;
     pthread_setspecific(end_key, t);
 }
 

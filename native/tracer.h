@@ -31,6 +31,7 @@ struct hw_self {
     bool ended;               /* its end was recorded: later hooks pass through */
     bool io_was_long;         /* its last read took longer than the threshold: walk before, not after, the next */
     int vfork_pid;            /* last vfork child that was recorded */
+    uint64_t delay_at_ns;     /* when slot->run_delay_ns was read */
     uint64_t check_at_ns;     /* before this its CPU clock is read after long intervals only */
     const void *last_cond;    /* last condition variable that it initialised */
 };
@@ -152,7 +153,7 @@ uint32_t hw_frame_line(const char *code, uint32_t instruction);
 size_t hw_frame_text(const char *code, char *file_then_name, size_t bytes, size_t *name_at);
 
 /* ---- gil.c, lock.c, process.c ---- */
-void hw_gil_after_fork(void);
+uint32_t hw_gil_after_fork(uint32_t holds);
 void hw_lock_init(void);
 uint32_t hw_gil_dropper(uint32_t gil);
 
