@@ -268,7 +268,9 @@ class ProcessImage:
 
     @property
     def python(self) -> str | None:
-        """Version of Python, as `3.11.7`; None if there is none or it is not known."""
+        """Version of Python, as `3.11.7`, or `PyPy`; None if there is none or it is not known."""
+        if self.flags & Flag.PYPY:
+            return "PyPy"
         text = zero_ended(self.header["python_text"])
         if text:
             return text.split()[0]

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from headway.trace.figures import digits, duration
+from headway.trace.format import Flag
 from headway.trace.report import tables
 from headway.trace.report.contents import Contents, gather, outcome, python_image
 from headway.units import Severity
@@ -84,10 +85,11 @@ def _facts(contents: Contents, columns: int) -> Iterable[Text]:
     trace = contents.trace
     image = python_image(trace)
     cores = f" of {trace.meta.cores}" if trace.meta.cores else ""
-    gil = {True: "with the GIL", False: "without a GIL", None: "GIL not found"}
-    python = (
-        f"Python {image.python} {gil[image.gil]}" if image is not None and image.python else "no Python seen"
-    )
+    gil = {True: "with the GIL", False: "without a GIL", None: "(GIL not seen)"}
+    python = "no Python seen"
+    if image is not None and image.python:
+        name = image.python if image.flags & Flag.PYPY else f"Python {image.python}"
+        python = f"{name} {gil[image.gil]}"
     facts = [
         ("wall", duration(trace.wall_ns)),
         ("cpu", duration(round(trace.cpu_s * 1e9))),
