@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import re
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from headway.trace.model import Trace
 from headway.trace.report import as_dict
@@ -62,35 +65,55 @@ class Traced:
         return None if number is None else self.unit(number)["name"]
 
 
-def trace(program: str | Path, *args: object, options: list[str] | None = None, **how: Any) -> Traced:
-    """Run a program of `tests/programs` by its name, any program by its path, or a source text, traced.
+def trace(
+    program: str | Path,
+    *args: object,
+    tmp_path: Path,
+    options: Sequence[str] = (),
+    first: str | None = None,
+    directory: Path | None = None,
+    **how: Any,
+) -> Traced:
+    """Run a program traced, and read its trace.
 
-    Every trace is checked: the states of each unit add up to its lifetime, to the nanosecond, and its report
+    Every trace is checked: the states of each unit add up to its lifetime, to the nanosecond, and the report
     tells the exit status.
 
     Args:
-        program: What to run.
-        args: Its arguments.
-        options: Of the interpreter; then the interpreter is started as a command.
-        how: For `run`; `tmp_path` is needed.
+        program: The name of a file in `tests/programs`, the path of any file, or a source text.
+        args: The program's arguments.
+        tmp_path: Where to work.
+        options: Of the interpreter.
+        first: What a shell does before it becomes the interpreter, such as `ulimit -n 9`.
+        directory: Of the trace.
+        how: For `run`.
     """
-    tmp_path: Path = how.pop("tmp_path")
     tmp_path.mkdir(exist_ok=True)
-    path = source_file(program, tmp_path)
-    directory = tmp_path / "trace"
-    what = [path] if options is None else ["--", sys.executable, *options, path]
-    command = [sys.executable, "-m", "headway", "trace", "-o", directory, *what, *args]
-    ended = run(command, cwd=tmp_path, **how)
+    directory = directory or tmp_path / "trace"
+    command = python(source_file(program, tmp_path), *args, options=options, first=first)
+    what = ["--", *command] if options or first else command[1:]
+    ended = run([sys.executable, "-m", "headway", "trace", "-o", directory, *what], **{"cwd": tmp_path} | how)
     traced = Traced(directory, ended.returncode, ended.stdout, ended.stderr, as_dict(directory))
     check_invariants(traced)
     return traced
 
 
-def run(command: list[Any], **how: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command without a terminal; it is in a process group of its own."""
-    how = {"stdin": subprocess.DEVNULL, "capture_output": True, "start_new_session": True} | how
+def python(*words: object, options: Sequence[str] = (), first: str | None = None) -> list[object]:
+    """The command that runs this Python; a shell's, if there is something to do first."""
+    shell = [] if first is None else ["sh", "-c", f'{first}; exec "$0" "$@"']
+    return [*shell, sys.executable, *options, *words]
+
+
+def run(command: Sequence[object], **how: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command without a terminal, in a session of its own."""
+    how = {"stdin": None if "input" in how else subprocess.DEVNULL, "start_new_session": True} | how
     return subprocess.run(
-        [str(word) for word in command], text=True, errors="surrogateescape", check=False, **how
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=False,
+        **{name: value for name, value in how.items() if value is not None},
     )
 
 
@@ -141,41 +164,38 @@ def noise_s(unit: Report) -> float:
     return float(unit["states"]["ready"]["cpu"] + unit["states"]["ready"]["gil"])
 
 
-@dataclass(frozen=True)
-class Both:
-    """A program that has run plain and traced."""
-
-    plain: subprocess.CompletedProcess[str]
-    traced: Traced
-
-
-def unnoticed(program: str | Path, *args: object, tmp_path: Path, **how: Any) -> Both:
+def unnoticed(program: str | Path, *args: object, tmp_path: Path, **how: Any) -> Traced:
     """Run a program plain, then traced, and check that it did the same: output, errors, exit status.
 
     Args:
         program: As for `trace`.
         args: Its arguments.
         tmp_path: Where to work.
-        how: `options` of the interpreter; the rest is for `run`.
+        how: As for `trace`.
+    Returns:
+        The traced run.
     """
+    of_python = {name: how[name] for name in ("options", "first") if name in how}
+    of_run = {name: value for name, value in how.items() if name not in (*of_python, "directory")}
     path = source_file(program, tmp_path)
-    options = how.get("options") or []
-    plain_how = {name: value for name, value in how.items() if name != "options"}
-    plain = run([sys.executable, *options, path, *args], cwd=tmp_path, **plain_how)
+    plain = run(python(path, *args, **of_python), **{"cwd": tmp_path} | of_run)
     traced = trace(path, *args, tmp_path=tmp_path, **how)
+    same(plain, traced)
+    return traced
+
+
+def same(plain: subprocess.CompletedProcess[str], traced: Traced) -> None:
+    """Check that two runs of a program did the same."""
     assert traced.stdout == plain.stdout
-    # The report follows what the program wrote there.
-    assert traced.stderr.startswith(plain.stderr), (plain.stderr, traced.stderr)
+    # The report follows what the program wrote there. Addresses differ from run to run.
+    assert without_addresses(traced.stderr).startswith(without_addresses(plain.stderr))
     assert traced.status == plain.returncode
-    return Both(plain, traced)
 
 
-def text_report(traced: Traced) -> str:
-    """What `headway report` prints of a trace."""
-    ended = run([sys.executable, "-m", "headway", "report", traced.directory])
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+def without_addresses(text: str) -> str:
+    return re.sub(r"0x[0-9a-f]+", "0x...", text)
 
 
-def died_of(traced: Traced, number: signal.Signals) -> bool:
-    return traced.status == -number and os.WIFSIGNALED(number)
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="not for ordinary users: they cannot mount or chroot"
+)
