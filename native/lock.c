@@ -294,6 +294,17 @@ static void end(struct wait *w, bool got)
     hw_out();
 }
 
+/* The calling thread has it, and did not wait. */
+static void took(sem_t *sem)
+{
+    if (hw_in() == NULL)
+        return;
+    struct known *k = find_or_make((uint64_t)sem);
+    if (k != NULL)
+        acquired(k, 0);
+    hw_out();
+}
+
 /* Takes it without waiting, if it is free. */
 static bool at_once(sem_t *sem)
 {
@@ -302,12 +313,7 @@ static bool at_once(sem_t *sem)
         errno = saved;
         return false;
     }
-    if (hw_in() != NULL) {
-        struct known *k = find_or_make((uint64_t)sem);
-        if (k != NULL)
-            acquired(k, 0);
-        hw_out();
-    }
+    took(sem);
     return true;
 }
 
@@ -361,15 +367,9 @@ EXPORT int sem_destroy(sem_t *sem)
 
 EXPORT int sem_trywait(sem_t *sem)
 {
-    if (UNLIKELY(!hw.on))
-        return REAL(sem_trywait)(sem);
     int r = REAL(sem_trywait)(sem);
-    if (r == 0 && hw_in() != NULL) {
-        struct known *k = find_or_make((uint64_t)sem);
-        if (k != NULL)
-            acquired(k, 0);
-        hw_out();
-    }
+    if (r == 0)
+        took(sem);
     return r;
 }
 
@@ -435,22 +435,19 @@ EXPORT int sem_post(sem_t *sem)
     if (t != NULL) {
         struct known *k = find((uint64_t)sem);
         if (k != NULL) {
-            int saved = errno;
             POKE(&k->waker, hw_self.index + 1);
             bool owned = k->owner == hw_self.index + 1;
-            if (!owned && k->owner != 0) {
-                if (k->foreign++ == 0 && k->lock != 0)
-                    ((struct hw_lock *)hw_entry(HW_SECTION_LOCKS, k->lock - 1))->foreign_posts = 1;
-            }
-            struct known *mutex;
-            if (k->parked_for != 0) {
-                if ((mutex = find(k->parked_for)) != NULL)
-                    released(mutex, true); /* who wakes the waiter is who held it */
-            } else if (UNLIKELY(k->waiters != 0)) {
-                released(k, owned);
+            if (!owned && k->owner != 0 && k->foreign++ == 0 && k->lock != 0)
+                ((struct hw_lock *)hw_entry(HW_SECTION_LOCKS, k->lock - 1))->foreign_posts = 1;
+            if (UNLIKELY((k->waiters | k->parked_for) != 0)) {
+                int saved = errno;
+                /* Of a mutex, who wakes the waiter is who held it. */
+                struct known *what = k->parked_for != 0 ? find(k->parked_for) : k;
+                if (what != NULL)
+                    released(what, owned || what != k);
+                errno = saved;
             }
             POKE(&k->owner, 0);
-            errno = saved;
         }
         hw_out();
     }
