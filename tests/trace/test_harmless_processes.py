@@ -169,12 +169,14 @@ def test_a_command_that_is_not_python(tmp_path: Path) -> None:
 
 def test_a_child_that_outlives_its_parent(tmp_path: Path) -> None:
     program = """
-        import os, sys
+        import os
+        r, w = os.pipe()
         if os.fork() == 0:
             os.setsid()
-            sys.stdin.read()
+            os.close(w)
+            os.read(r, 1)  # until the parent has ended
             print("the child is done", flush=True)
             os._exit(0)
         print("the parent is done", flush=True)
     """
-    unnoticed(program, tmp_path=tmp_path, input="")
+    unnoticed(program, tmp_path=tmp_path)
