@@ -16,6 +16,10 @@
 
 #include "tracer.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define PAGE 4096u
 #define STEP 65536u        /* bytes reserved at a time, at least */
 #define CHUNK_STEP 1048576u /* and in the chunk section */
@@ -35,23 +39,34 @@ static const struct {
 };
 
 struct hw_process hw;
-static atomic_int slow_lock;
+static struct hw_slow growing;
 static uint32_t chunk_hand; /* where the search for a full chunk goes on */
 
-void hw_lock_slow(void)
+uint64_t hw_slow_lock(struct hw_slow *lock)
 {
-    while (atomic_exchange_explicit(&slow_lock, 1, memory_order_acquire))
-        sched_yield();
+    /* Faults stay deliverable: blocked, they would kill. */
+    const uint64_t most = ~(1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGILL - 1) | 1ull << (SIGFPE - 1));
+    uint64_t mask = 0;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &most, &mask, sizeof mask);
+    for (unsigned tries = 0; atomic_exchange_explicit(&lock->held, true, memory_order_acquire); tries++) {
+        const struct timespec moment = {0, 50000};
+        if (tries < 100)
+            sched_yield();
+        else
+            syscall(SYS_nanosleep, &moment, NULL); /* the holder may have a lower priority */
+    }
+    return mask;
 }
 
-void hw_unlock_slow(void)
+void hw_slow_unlock(struct hw_slow *lock, uint64_t mask)
 {
-    atomic_store_explicit(&slow_lock, 0, memory_order_release);
+    atomic_store_explicit(&lock->held, false, memory_order_release);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
-void hw_unlock_slow_in_child(void)
+void hw_file_after_fork(void)
 {
-    atomic_store(&slow_lock, 0);
+    atomic_store(&growing.held, false);
 }
 
 /* Private indexes live in one anonymous mapping that can be emptied in a forked child. */
@@ -86,12 +101,19 @@ static int sys_open(const char *path, int flags, int mode)
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
 }
 
-static bool reserve_bytes(int fd, uint64_t from, uint64_t to)
+/* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ to the program. */
+static bool fits(uint64_t size)
 {
     struct rlimit limit;
-    /* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ to the program. */
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && to > limit.rlim_cur)
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
+}
+
+static bool reserve_bytes(int fd, uint64_t from, uint64_t to)
+{
+    if (!fits(to)) {
+        errno = EFBIG;
         return false;
+    }
     int r;
     do
         r = (int)syscall(SYS_fallocate, fd, 0, (off_t)from, (off_t)(to - from));
@@ -108,6 +130,22 @@ static bool reserve_bytes(int fd, uint64_t from, uint64_t to)
     return true;
 }
 
+static bool reserve_by_name(uint64_t from, uint64_t to)
+{
+    struct stat st;
+    int fd = sys_open(hw.path, O_RDWR, 0);
+    if (fd < 0)
+        return false;
+    /* Subtle: after a chroot or a rename the path may name another file. */
+    bool ours = fstat(fd, &st) == 0 && st.st_dev == hw.dev && st.st_ino == hw.ino;
+    errno = ENOENT;
+    bool ok = ours && reserve_bytes(fd, from, to);
+    int error = errno;
+    syscall(SYS_close, fd);
+    errno = error;
+    return ok;
+}
+
 /* Makes sure that entries below `want` of a section may be touched. */
 static bool reserve(enum hw_section_id id, uint32_t want)
 {
@@ -115,7 +153,7 @@ static bool reserve(enum hw_section_id id, uint32_t want)
     if (want <= LOAD(&s->reserved))
         return true;
     int saved = errno;
-    hw_lock_slow();
+    uint64_t mask = hw_slow_lock(&growing);
     bool ok = want <= s->reserved;
     if (!ok && !(PEEK(&hw.header->flags) & HW_FLAG_NO_SPACE)) {
         uint32_t step = id == HW_SECTION_CHUNKS ? CHUNK_STEP : STEP;
@@ -124,22 +162,19 @@ static bool reserve(enum hw_section_id id, uint32_t want)
         uint64_t all = (uint64_t)s->capacity * s->stride;
         if (to > all)
             to = all;
-        int fd = sys_open(hw.path, O_RDWR, 0);
-        struct stat st;
-        /* Subtle: after a chroot or a rename the path may name another file. */
-        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == hw.dev && st.st_ino == hw.ino) {
-            uint64_t page_from = (s->offset + from) / PAGE * PAGE;
-            uint64_t page_to = (s->offset + to + PAGE - 1) / PAGE * PAGE;
-            ok = reserve_bytes(fd, page_from, page_to);
-        }
-        if (fd >= 0)
-            syscall(SYS_close, fd);
+        uint64_t page_from = (s->offset + from) / PAGE * PAGE;
+        uint64_t page_to = (s->offset + to + PAGE - 1) / PAGE * PAGE;
+        ok = reserve_by_name(page_from, page_to);
+        /* A process that gave up its rights, or its descriptors, cannot open the file again: through the mapping the
+         * kernel takes the blocks too, and gives an error where a touch would give SIGBUS. Linux 5.14 and later. */
+        if (!ok && errno != ENOSPC && errno != EDQUOT)
+            ok = hw.full_size && madvise((char *)hw.header + page_from, page_to - page_from, MADV_POPULATE_WRITE) == 0;
         if (ok)
             STORE(&s->reserved, (uint32_t)(to / s->stride));
-        else
+        else if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != EINTR) /* those may pass */
             __atomic_fetch_or(&hw.header->flags, HW_FLAG_NO_SPACE, __ATOMIC_RELAXED);
     }
-    hw_unlock_slow();
+    hw_slow_unlock(&growing, mask);
     errno = saved;
     return ok;
 }
@@ -171,9 +206,6 @@ uint32_t hw_chunk_index(const struct hw_chunk *chunk)
 /* One call in place of a fault for each page: 1.5 us a page against 4. From Linux 5.14 on; before, the faults do it. */
 static void populate(void *start, size_t bytes)
 {
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
     int saved = errno;
     madvise(start, bytes, MADV_POPULATE_WRITE);
     errno = saved;
@@ -314,6 +346,7 @@ bool hw_file_open(void)
             header = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         }
     }
+    hw.full_size = whole && fits(offset) && ftruncate(fd, (off_t)offset) == 0;
     if (header == MAP_FAILED) {
         syscall(SYS_close, fd);
         unlink(hw.path);

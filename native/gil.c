@@ -9,9 +9,6 @@
  *   pthread_cond_wait(switch_cond)   was asked to drop it and waits until somebody else has it
  */
 #define _GNU_SOURCE
-#include <sched.h>
-#include <stdatomic.h>
-
 #include "tracer.h"
 
 #define MAX_GILS 1024 /* alive at once */
@@ -21,7 +18,7 @@ static struct {
     uint32_t index;
 } gils[MAX_GILS];
 static atomic_uint gil_count; /* places in use, freed ones included */
-static atomic_bool changing;  /* the table; held for microseconds */
+static struct hw_slow changing; /* the table */
 
 static void add_entry(unsigned i, uint64_t now)
 {
@@ -44,7 +41,7 @@ uint32_t hw_gil_after_fork(uint32_t holds)
 {
     uint32_t held = 0;
     unsigned n = atomic_load(&gil_count);
-    atomic_store(&changing, false);
+    atomic_store(&changing.held, false);
     for (unsigned i = 0; i < n; i++) {
         if (gils[i].cond == NULL)
             continue;
@@ -61,8 +58,7 @@ uint32_t hw_gil_after_fork(uint32_t holds)
 static void created(const void *cond, const void *switch_cond)
 {
     /* 3.12 and later create a GIL without holding one: several threads may be here at once. */
-    while (atomic_exchange_explicit(&changing, true, memory_order_acquire))
-        sched_yield();
+    uint64_t mask = hw_slow_lock(&changing);
     unsigned n = atomic_load(&gil_count), place = 0;
     while (place < n && gils[place].cond != cond)
         place++;
@@ -83,7 +79,7 @@ static void created(const void *cond, const void *switch_cond)
             __atomic_fetch_or(&hw.header->flags, HW_FLAG_GIL_FOUND, __ATOMIC_RELAXED);
         }
     }
-    atomic_store_explicit(&changing, false, memory_order_release);
+    hw_slow_unlock(&changing, mask);
 }
 
 /* Index of the GIL with this condition variable as `cond` or `switch_cond`, or -1. The first is nearly always it. */
@@ -123,7 +119,7 @@ static void takes(struct hw_thread *t, int i)
     }
     hw_switch(t, now, HW_PYTHON, gils[i].index, 0);
     if (UNLIKELY(!(t->flags & HW_THREAD_PYTHON))) {
-        t->flags |= HW_THREAD_PYTHON;
+        __atomic_fetch_or(&t->flags, HW_THREAD_PYTHON, __ATOMIC_RELAXED);
         __atomic_fetch_or(&hw.header->flags, HW_FLAG_GIL_TAKEN, __ATOMIC_RELAXED);
     }
     t->holds = gils[i].index + 1;

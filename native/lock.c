@@ -220,7 +220,7 @@ static struct wait begin(sem_t *sem)
             POKE(&w.sem->waiters, 1);
         }
     }
-    uint32_t stack = hw_stack(HW_DEPTH);
+    uint32_t stack = w.t->holds ? 0 : hw_stack(HW_DEPTH); /* as in hw_block */
     const struct hw_stack *where = stack ? hw_entry(HW_SECTION_STACKS, stack - 1) : NULL;
     uint32_t kind = where != NULL ? where->kind : HW_LOCK;
     bool named = where != NULL && where->named; /* a Semaphore's inner lock, say: waited for under another name */
@@ -410,7 +410,7 @@ EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *dea
 }
 
 /* The owner lets go while others wait: what they lost meanwhile is counted to the lock. */
-static void released(struct known *k, bool owned)
+static void released(struct hw_thread *t, struct known *k, bool owned)
 {
     uint64_t from = k->held_from_ns;
     if (from == 0 || k->lock == 0 || !owned) {
@@ -420,12 +420,13 @@ static void released(struct known *k, bool owned)
     struct hw_lock *lock = hw_entry(HW_SECTION_LOCKS, k->lock - 1);
     uint64_t now = hw_now(), held = now - from;
     k->held_from_ns = k->waiters > 1 && k->owner == 0 ? now : 0; /* a mutex goes to the next waiter */
+    uint32_t stack = held >= hw.stack_threshold_ns ? hw_stack(HW_DEPTH) : 0;
+    hw_beside(t, from, now, HW_HOLD, k->lock - 1, stack, 0);
     ADD(&lock->held_ns, held);
     if (held > PEEK(&lock->longest_hold_ns)) {
         POKE(&lock->longest_hold_ns, held);
         POKE(&lock->longest_hold_slot, hw_self.index);
-        if (held >= hw.stack_threshold_ns)
-            POKE(&lock->release_stack, hw_stack(HW_DEPTH));
+        POKE(&lock->release_stack, stack);
     }
 }
 
@@ -444,7 +445,7 @@ EXPORT int sem_post(sem_t *sem)
                 /* Of a mutex, who wakes the waiter is who held it. */
                 struct known *what = k->parked_for != 0 ? find(k->parked_for) : k;
                 if (what != NULL)
-                    released(what, owned || what != k);
+                    released(t, what, owned || what != k);
                 errno = saved;
             }
             POKE(&k->owner, 0);

@@ -30,7 +30,7 @@ static void in_child(void)
     hw_self.slot = NULL;
     hw_self.chunk = NULL;
     hw_self.vfork_pid = 0;
-    hw_unlock_slow_in_child();
+    hw_file_after_fork();
     hw_stack_after_fork();
     hw_private_reset();
     hw_file_leave();
@@ -90,7 +90,8 @@ static void made_child(struct hw_thread *t, pid_t pid, enum hw_child how)
 {
     if (t != NULL && pid > 0 && t == hw_self.slot && !hw_self.busy) {
         hw_self.busy = true;
-        hw_point(t, hw_now(), HW_CHILD, (uint32_t)pid, 0, how);
+        uint64_t now = hw_now();
+        hw_beside(t, now, now, HW_CHILD, (uint32_t)pid, 0, how);
         hw_out();
     }
 }
@@ -164,7 +165,8 @@ static void reaped(struct hw_thread *t, pid_t pid, int status)
 {
     if (t != NULL && pid > 0 && t == hw_self.slot && !hw_self.busy) {
         hw_self.busy = true;
-        hw_point(t, hw_now(), HW_REAPED, (uint32_t)pid, (uint32_t)status, 0);
+        uint64_t now = hw_now();
+        hw_beside(t, now, now, HW_REAPED, (uint32_t)pid, (uint32_t)status, 0);
         hw_out();
     }
 }

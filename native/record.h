@@ -41,7 +41,8 @@
     X(BURST, 16)         /* record only: a run of intervals too short to keep one by one */           \
     X(OFFCPU, 17)        /* record only: how much of a window's running time was not on a core */     \
     X(CHILD, 18)         /* record only: this thread made a process */                                \
-    X(REAPED, 19)        /* record only: this thread saw the end of a child process */
+    X(REAPED, 19)        /* record only: this thread saw the end of a child process */                \
+    X(HOLD, 20)          /* record only: this thread held a lock while another waited for it */
 
 enum hw_kind {
 #define X(name, value) HW_##name = value,
@@ -52,7 +53,7 @@ enum hw_kind {
 
 /* One interval of one thread; 32 bytes. Written once by the owner, into a chunk that it owns.
  * Records of one thread are in order of time and, BURST included, touch each other: together with the pending
- * burst and the current state in its slot they partition its life. OFFCPU, CHILD and REAPED lie beside.
+ * burst and the current state in its slot they partition its life. OFFCPU, CHILD, REAPED and HOLD lie beside.
  *
  *  kind           a                 b          c                      d
  *  PYTHON         gil               stack      0                      0       stack: where the hold ended
@@ -67,6 +68,7 @@ enum hw_kind {
  *  OFFCPU         ready ns, low     high       other ns, low          high
  *  CHILD          pid               stack      enum hw_child          0       a point: duration 0
  *  REAPED         pid               status     0                      0       a point: duration 0
+ *  HOLD           lock              stack      0                      0       stack: where it was released
  *
  * Threads are slot indices, or HW_NOBODY. stack is an index in the stack section plus 1; 0 is none. lock is an
  * index in the lock section, or HW_NOBODY. In OFFCPU, `ready` waited for a core (the kernel's run-queue figure)

@@ -1,6 +1,5 @@
 /* Each distinct Python stack, stored once; and how a wait under it is classed. */
 #define _GNU_SOURCE
-#include <sched.h>
 #include <string.h>
 
 #include "tracer.h"
@@ -127,7 +126,7 @@ static uint32_t find(uint64_t hash, uint32_t **place)
     return 0;
 }
 
-static _Atomic bool storing; /* someone stores a stack: held for microseconds, and never by a signal handler */
+static struct hw_slow storing;
 
 /* The caller is inside the tracer (hw_self.busy). */
 uint32_t hw_stack(uint32_t most)
@@ -140,17 +139,16 @@ uint32_t hw_stack(uint32_t most)
     if (LIKELY(found != 0))
         return found;
     int saved = errno;
-    while (atomic_exchange_explicit(&storing, true, memory_order_acquire))
-        sched_yield();
+    uint64_t mask = hw_slow_lock(&storing);
     found = find(w.hash, &place);
     if (found == 0 && LOAD(place) == 0)
         found = store_stack(&w, place);
-    atomic_store_explicit(&storing, false, memory_order_release);
+    hw_slow_unlock(&storing, mask);
     errno = saved;
     return found;
 }
 
 void hw_stack_after_fork(void)
 {
-    atomic_store(&storing, false);
+    atomic_store(&storing.held, false);
 }

@@ -99,9 +99,9 @@ void hw_close(struct hw_thread *t, uint64_t now)
         hw_checkpoint(t, now);
 }
 
-void hw_point(struct hw_thread *t, uint64_t now, uint32_t kind, uint32_t a, uint32_t b, uint32_t c)
+void hw_beside(struct hw_thread *t, uint64_t start, uint64_t end, uint32_t kind, uint32_t a, uint32_t b, uint32_t c)
 {
-    emit(t, now, 0, kind, a, b, c, 0);
+    emit(t, start, end - start, kind, a, b, c, 0);
 }
 
 /* ---- the CPU clock ---- */
@@ -296,7 +296,9 @@ struct hw_thread *hw_block(uint32_t kind, uint32_t a, uint32_t c, bool walk)
         hw_out();
         return NULL;
     }
-    uint32_t stack = walk ? hw_stack(HW_DEPTH) : 0;
+    /* Subtle: with the GIL held this may be a signal handler in the midst of bytecode, where frames change. Where such
+     * a call blocks long, the next drop of the GIL tells where the hold ended. */
+    uint32_t stack = walk && !t->holds ? hw_stack(HW_DEPTH) : 0;
     hw_switch(t, hw_now(), kind, a, c);
     t->now_b = stack;
     hw_out();
@@ -311,7 +313,7 @@ void hw_unblock(struct hw_thread *t)
     uint64_t now = hw_now();
     if (now - t->since_ns >= hw.stack_threshold_ns) {
         int saved = errno;
-        if (t->now_b == 0)
+        if (t->now_b == 0 && !t->holds)
             t->now_b = hw_stack(HW_DEPTH);
         if (t->now_b != 0) {
             struct hw_stack *s = hw_entry(HW_SECTION_STACKS, t->now_b - 1);
@@ -431,6 +433,12 @@ void hw_unfinish(void)
 {
     if (hw.header == NULL || (int)getpid() != hw.pid)
         return;
+    uint32_t n = hw.on ? PEEK(&hw.header->sections[HW_SECTION_THREADS].count) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct hw_thread *t = hw_entry(HW_SECTION_THREADS, i);
+        __atomic_fetch_and(&t->flags, ~HW_THREAD_CPU_AT_END, __ATOMIC_RELAXED);
+    }
     hw.header->end = HW_END_NONE;
+    hw.header->cpu_ns = 0;
     STORE(&hw.header->end_ns, 0);
 }

@@ -46,6 +46,7 @@ struct hw_process {
     uint64_t stack_threshold_ns, coalesce_ns;
     char path[512];           /* of the process file */
     uint64_t dev, ino;
+    bool full_size;           /* the file is as long as the mapping */
 };
 extern struct hw_process hw;
 
@@ -65,16 +66,21 @@ struct hw_chunk *hw_chunk_claim(uint32_t slot);
 uint32_t hw_chunk_index(const struct hw_chunk *chunk);
 void *hw_private(size_t bytes); /* zeroed private memory, back to zero after fork; for indexes. At start only */
 void hw_private_reset(void);
-void hw_lock_slow(void); /* the one lock of the tracer's slow paths; held for microseconds, never across a real call */
-void hw_unlock_slow(void);
-void hw_unlock_slow_in_child(void);
+/* A lock of a slow path. Held for microseconds, never across a real call; signals are blocked meanwhile, because a
+ * handler may suspend this thread, or jump away. */
+struct hw_slow {
+    atomic_bool held;
+};
+uint64_t hw_slow_lock(struct hw_slow *lock); /* the signal mask to give to hw_slow_unlock */
+void hw_slow_unlock(struct hw_slow *lock, uint64_t mask);
+void hw_file_after_fork(void);
 
 /* ---- thread.c: slots and states ---- */
 struct hw_thread *hw_adopt(void);
 void hw_thread_first(void);
 void hw_thread_end(void);
 void hw_close(struct hw_thread *t, uint64_t now);
-void hw_point(struct hw_thread *t, uint64_t now, uint32_t kind, uint32_t a, uint32_t b, uint32_t c);
+void hw_beside(struct hw_thread *t, uint64_t start, uint64_t end, uint32_t kind, uint32_t a, uint32_t b, uint32_t c);
 void hw_checkpoint(struct hw_thread *t, uint64_t now);
 void hw_finish(enum hw_end end, uint32_t exit_code);
 void hw_unfinish(void);

@@ -90,6 +90,11 @@ class FakeThread:
         self.off[1][kind] += other
         return self
 
+    def releases(self, lock: int, ns: int, stack: int = 0) -> FakeThread:
+        """Let go of a lock for which others have waited for `ns`."""
+        self.rows.append((self.at_ns - ns, ns << 8 | Kind.HOLD, lock, stack, 0, 0))
+        return self
+
     def child(self, pid: int) -> FakeThread:
         """Make a process."""
         self.rows.append((self.at_ns, Kind.CHILD, pid, 0, 2, 0))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from synthetic import MS, T0, FakeProcess, FakeTrace
 
-from headway.trace.format import Kind
+from headway.trace.format import NOBODY, Kind
 from headway.trace.report import as_dict
 
 
@@ -87,6 +87,16 @@ def test_threads_that_mostly_wait_for_io_are_not_gil_bound(fake: FakeTrace) -> N
     assert findings(fake) == []
 
 
+def test_threads_that_hand_work_to_each_other_are_not_gil_bound(fake: FakeTrace) -> None:
+    process = fake.process(end_ns=T0 + 1000 * MS)
+    for number in range(2):
+        thread = process.thread(f"player-{number}", at_ns=T0)
+        for _ in range(100):
+            thread.then(Kind.GIL, 2 * MS).then(Kind.PYTHON, 3 * MS).then(Kind.QUEUE, 5 * MS, NOBODY)
+        thread.ends()
+    assert findings(fake) == []
+
+
 def test_threads_that_run_native_code_are_not_gil_bound(fake: FakeTrace) -> None:
     process = fake.process(end_ns=T0 + 1000 * MS)
     for number in range(2):
@@ -136,8 +146,10 @@ def convoy(
         kind, made=made, release_stack=sleeps, longest_hold_ns=45 * MS, longest_hold_slot=0, foreign_posts=0
     )
     holder = process.thread()
-    for _ in range(20):
+    for turn in range(20):
         holder.then(Kind.PYTHON, 5 * MS).then(Kind.SLEEP, 45 * MS, 0, sleeps)
+        if turn < waits // 2:
+            holder.releases(lock, wait_ms * MS, sleeps)
     holder.ends()
     for number in range(2):
         reader = process.thread(f"reader-{number}", at_ns=T0)
@@ -155,7 +167,7 @@ def test_threads_that_queue_up_at_a_lock_are_a_convoy(fake: FakeTrace) -> None:
         "2 threads waited 800 ms in 20 waits for the lock made at cache.py:12, held by `main`"
     )
     assert found["evidence"][0] == "held longest by Cache.refill at cache.py:31, 45.0 ms"
-    assert found["evidence"][1].startswith("meanwhile the holder slept 360 ms (cache.py:31)")
+    assert found["evidence"][1].startswith("meanwhile the holder slept 400 ms (cache.py:31)")
     assert found["where"] == ["/home/me/app/cache.py:31", "/home/me/app/cache.py:20"]
     assert found["locks"] == [1]
     assert found["units"] == [2, 3, 4]

@@ -49,9 +49,9 @@ def fake(tmp_path: Path) -> FakeTrace:
     for number in range(2):
         thread = process.thread(f"worker-{number}", at_ns=T0 + 100 * MS)
         for _ in range(20):
-            thread.then(Kind.GIL, 10 * MS).then(Kind.PYTHON, 10 * MS, 0, hold)
-            thread.wait(Kind.LOCK, 10 * MS, lock, owner=2 - number, waker=2 - number, stack=waits)
-            thread.then(Kind.SLEEP, 10 * MS, 0, sleeps)
+            thread.then(Kind.GIL, 20 * MS).then(Kind.PYTHON, 15 * MS, 0, hold)
+            thread.wait(Kind.LOCK, 5 * MS, lock, owner=2 - number, waker=2 - number, stack=waits)
+            thread.then(Kind.SLEEP, 5 * MS, 0, sleeps)
         thread.ends()
     process.thread("drain", at_ns=T0 + 100 * MS).then(Kind.GIL, MS).stays(Kind.QUEUE, queue, gets)
     child = fake.process(
@@ -114,7 +114,7 @@ def test_states_add_up_to_the_life_of_every_unit(fake: FakeTrace) -> None:
 def test_a_lock_has_its_name_owner_and_waiters(fake: FakeTrace) -> None:
     lock = as_dict(fake.write())["locks"][0]
     assert (lock["name"], lock["made_at"]) == ("lock made at db.py:12", "/home/me/app/db.py:12")
-    assert (lock["waits"], lock["wait_s"], lock["longest_s"]) == (40, 0.4, 0.01)
+    assert (lock["waits"], lock["wait_s"], lock["longest_s"]) == (40, 0.2, 0.005)
     assert {(edge["waiter"], edge["owner"], edge["waits"]) for edge in lock["edges"]} == {
         (3, 4, 20),
         (4, 3, 20),

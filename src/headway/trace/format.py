@@ -47,6 +47,7 @@ class Kind(IntEnum):
     OFFCPU = 17
     CHILD = 18
     REAPED = 19
+    HOLD = 20
 
 
 class Io(IntEnum):

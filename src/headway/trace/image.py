@@ -51,7 +51,7 @@ class ProcessImage:
         header: Scalar of `format.HEADER`.
         threads: Slots, dtype `format.THREAD`; index = number of the thread; `ready` 0 where there is none.
         gils, locks, edges, stacks, links, frames, text: The other sections, each as long as it could be read.
-        beside: OFFCPU, CHILD and REAPED records of each slot, dtype `format.RECORD`.
+        beside: OFFCPU, CHILD, REAPED and HOLD records of each slot, dtype `format.RECORD`.
         latest_ns: The latest time that anything in the file speaks of.
         cut_off: The file is shorter than its own header says.
     """
@@ -265,6 +265,13 @@ class ProcessImage:
     def running_known(self) -> bool:
         """Whether `running: python` can be told from `running: native`."""
         return self.gil is True or not self.flags & Flag.PYTHON
+
+    def is_mapped_by(self, pid: int) -> bool:
+        """Whether a process that runs now still writes this file."""
+        try:
+            return str(self.path.resolve()) in Path(f"/proc/{pid}/maps").read_text("utf-8", "replace")
+        except OSError:
+            return False
 
     @property
     def python(self) -> str | None:

@@ -54,13 +54,18 @@ class Thread(Unit):
 
 @dataclass(slots=True, kw_only=True)
 class Process(Unit):
-    """A process: all images of one pid, one after the other by exec. None: it was seen, but not traced."""
+    """A process: all images of one pid, one after the other by exec. None: it was seen, but not traced.
+
+    Attributes:
+        runs: It had not ended when the trace was read.
+    """
 
     images: list[int] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)
     command: list[str] = field(default_factory=list)
     started_by: int | None = None
     signal: int | None = None
+    runs: bool = False
 
     @property
     def traced(self) -> bool:
@@ -119,6 +124,7 @@ class Trace:
             images=one.images,
             command=one.command,
             signal=one.signal,
+            runs=one.runs,
         )
         self.units.append(process)
         for index, image_end_ns, image_ended in one.image_ends:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,14 @@ class Lineage:
     """One process. `parent` is an index in the list, `started_by` (image index, slot), if known.
 
     Attributes:
+        runs: It runs at this moment.
         image_ends: For each image its index, when it ended and whether it did.
     """
 
     pid: int
     start_ns: int
     end_ns: int = 0
+    runs: bool = False
     ended: bool = False
     parent: int | None = None
     started_by: tuple[int, int] | None = None
@@ -98,7 +101,9 @@ def _end(one: Lineage, meta: Meta, images: list[ProcessImage], deaths: list[tupl
     elif meta.end_ns is not None and (is_root or own):
         one.end_ns, one.ended = max(meta.end_ns, latest), True
     else:
-        one.end_ns, one.ended = max(latest, meta.end_ns or 0), bool(own)
+        one.runs = last is not None and last.is_mapped_by(one.pid)
+        now = time.monotonic_ns() if one.runs else 0
+        one.end_ns, one.ended = max(latest, meta.end_ns or 0, now), bool(own)
     for position, index in enumerate(one.images):
         is_last = position == len(one.images) - 1
         end = int(images[index].header["end_ns"])

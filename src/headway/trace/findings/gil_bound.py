@@ -24,6 +24,9 @@ HOLDER_SHARE = 0.05
 CORE_WAIT_RATIO = 2.0
 """Threads waited for a core at most so many times as long as for the GIL. Above, the machine was busy with
 something else, holders of the GIL were off the core, and that explains the waits."""
+DEMAND = 1.25
+"""So many threads ran Python or wanted to, on average over the process's life. Two threads that hand work to
+each other and take turns come to 1 at most: there is never work for a second core."""
 HOLDERS = 2
 """At least two threads must be users: if only one computes, more cores would not help it."""
 
@@ -33,8 +36,8 @@ class GilBound:
 
     All of these must hold; the constants above say why: the machine has more than one core; the process
     lived `SPAN_NS`; its GIL was held `HELD_SHARE` of that; its threads waited for it `WAIT_SHARE` of that,
-    together; and `HOLDERS` threads each held it `HOLDER_SHARE` of that; and the
-    machine had cores free, by `CORE_WAIT_RATIO`.
+    together; `DEMAND` threads on average held or wanted it; `HOLDERS` threads each held it `HOLDER_SHARE` of
+    that; and the machine had cores free, by `CORE_WAIT_RATIO`.
     """
 
     def find(self, trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
@@ -50,6 +53,7 @@ class GilBound:
             span >= SPAN_NS
             and gil.held_ns >= HELD_SHARE * span
             and gil.waited_ns >= WAIT_SHARE * span
+            and gil.held_ns + gil.waited_ns >= DEMAND * span
             and len(users) >= HOLDERS
             and sum(int(t.totals[Kind.CPU]) for t in gil.process.threads) <= CORE_WAIT_RATIO * gil.waited_ns
         )

@@ -69,16 +69,15 @@ class LockConvoy:
     def _finding(self, trace: Trace, lock: Lock) -> Finding:
         cwd = trace.meta.cwd
         threads = [t for t in lock.process.threads if t.image_index == lock.image_index]
-        waits = _WaitsFor(lock.number)
-        trace.scan(waits, threads=threads)
+        holds = _holds(threads, lock.number)
         waiters = {e.waiter.id for e in lock.edges if e.waiter is not None}
         by_owner: dict[int, int] = {}
         for edge in lock.edges:
             if edge.owner is not None and edge.owner is not edge.waiter:
                 by_owner[edge.owner.id] = by_owner.get(edge.owner.id, 0) + edge.wait_ns
         owners = sorted(by_owner, key=lambda id_: -by_owner[id_])
-        meanwhile = _Meanwhile(lock.number, waits.by_owner())
-        trace.scan(meanwhile, threads=[t for t in threads if t.number in waits.owners])
+        meanwhile = _Meanwhile(holds)
+        trace.scan(meanwhile, threads=[t for t in threads if t.number in holds])
         evidence, where = [], []
         holder = own_frame(lock.release)
         if holder is not None:
@@ -102,8 +101,8 @@ class LockConvoy:
             ),
             evidence=evidence,
             advice=_advice(meanwhile.most()),
-            start_ns=waits.first_ns or lock.process.start_ns,
-            end_ns=waits.last_ns or lock.process.end_ns,
+            start_ns=min((int(spans[0, 0]) for spans in holds.values()), default=lock.process.start_ns),
+            end_ns=max((int(spans[-1, 1]) for spans in holds.values()), default=lock.process.end_ns),
             weight_ns=lock.wait_ns,
             units=sorted(waiters | set(owners)),
             locks=[lock.id],
@@ -121,53 +120,33 @@ def _advice(reason: Reason | None) -> str:
     return "do less under the lock: prepare the work outside it, or split the lock"
 
 
-class _WaitsFor:
-    """Consumer: the waits for one lock, by who held it from their beginning to their end.
-
-    A wait that another thread than its first holder ended went on under others: of that it is not known when
-    the first one released the lock, so it is left out.
-    """
-
-    def __init__(self, lock: int) -> None:
-        self._lock = lock
-        self._spans: dict[int, list[Intervals]] = {}
-        self.first_ns = self.last_ns = 0
-
-    def add(self, thread: Thread, rows: Intervals) -> None:
-        mine = rows[(rows["kind"] >= Kind.LOCK) & (rows["kind"] <= Kind.FUTURE) & (rows["a"] == self._lock)]
-        mine = mine[mine["c"] == mine["d"]]
-        if not len(mine):
-            return
-        self.first_ns = min(self.first_ns or int(mine["start_ns"][0]), int(mine["start_ns"][0]))
-        self.last_ns = max(self.last_ns, int(mine["end_ns"][-1]))
-        for owner in np.unique(mine["c"]).tolist():
-            if owner != thread.number:
-                self._spans.setdefault(owner, []).append(mine[mine["c"] == owner][["start_ns", "end_ns"]])
-
-    @property
-    def owners(self) -> set[int]:
-        return set(self._spans)
-
-    def by_owner(self) -> dict[int, Ints]:
-        """Moments in which at least one thread waited for that owner: shape (n, 2), disjoint, in order."""
-        return {owner: _union(np.concatenate(spans)) for owner, spans in self._spans.items()}
+def _holds(threads: list[Thread], lock: int) -> dict[int, Ints]:
+    """When each thread held a lock while another waited for it: shape (n, 2) ns, disjoint, in order."""
+    out = {}
+    for thread in threads:
+        records = thread.image.beside.get(thread.number)
+        if records is None:
+            continue
+        mine = records[((records["dur_kind"] & 0xFF) == Kind.HOLD) & (records["a"] == lock)]
+        if len(mine):
+            start = mine["start_ns"].astype(np.int64)
+            out[thread.number] = _union(start, start + (mine["dur_kind"] >> np.uint64(8)).astype(np.int64))
+    return out
 
 
-def _union(spans: Intervals) -> Ints:
-    spans = spans[np.argsort(spans["start_ns"], kind="stable")]
-    ends = np.maximum.accumulate(spans["end_ns"])
-    first = np.ones(len(spans), bool)
-    first[1:] = spans["start_ns"][1:] > ends[:-1]
-    starts = spans["start_ns"][first]
-    last = np.append(np.flatnonzero(first)[1:] - 1, len(spans) - 1)
-    return np.stack([starts, ends[last]], axis=1)
+def _union(starts: Ints, ends: Ints) -> Ints:
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], np.maximum.accumulate(ends[order])
+    first = np.ones(len(starts), bool)
+    first[1:] = starts[1:] > ends[:-1]
+    last = np.append(np.flatnonzero(first)[1:] - 1, len(starts) - 1)
+    return np.stack([starts[first], ends[last]], axis=1)
 
 
 class _Meanwhile:
-    """Consumer: what the holders did while others waited for them."""
+    """Consumer: what the holders did while they held the lock and others waited for it."""
 
-    def __init__(self, lock: int, spans: dict[int, Ints]) -> None:
-        self._lock = lock
+    def __init__(self, spans: dict[int, Ints]) -> None:
         self._spans = spans
         self._sums: dict[Reason, int] = {}
         self._places: dict[tuple[Reason, int], int] = {}
@@ -175,10 +154,8 @@ class _Meanwhile:
     def add(self, thread: Thread, rows: Intervals) -> None:
         spans = self._spans[thread.number]
         kind = np.ascontiguousarray(rows["kind"])
-        # a holder that has released the lock and waits for it again holds it no more
-        again = (rows["a"] == self._lock) & (kind >= Kind.LOCK) & (kind <= Kind.FUTURE)
         overlap = _overlap(rows, spans)
-        touched = np.flatnonzero((overlap > 0) & ~again & (kind != UNKNOWN))
+        touched = np.flatnonzero((overlap > 0) & (kind != UNKNOWN))
         overlap, kind, stack = overlap[touched], kind[touched], rows["b"][touched]
         for one in np.unique(kind).tolist():
             state, reason = STATE_OF[one]

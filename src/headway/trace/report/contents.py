@@ -186,6 +186,12 @@ def _notes(trace: Trace, gils: list[Gil]) -> list[str]:
         notes.append(
             "several GILs in one process: who held which is from the timeline, not from exact totals"
         )
+    running = [str(process.pid) for process in trace.processes if process.runs]
+    if running and trace.meta.end_ns is not None:
+        notes.append(
+            f"{count(len(running), 'process')} went on after the program ended: {', '.join(running[:5])}; "
+            "the report of this trace can be made again later"
+        )
     untraced = [process for process in trace.processes if not process.traced]
     if untraced:
         pids = ", ".join(str(process.pid) for process in untraced[:5]) + (" …" if len(untraced) > 5 else "")
