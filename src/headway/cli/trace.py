@@ -68,7 +68,7 @@ class _Trace(click.Command):
     "--buffer",
     "buffer_mb",
     metavar="MB",
-    type=click.IntRange(1, 1 << 20),
+    type=click.IntRange(1, 16384),
     default=launch.BUFFER_MB,
     show_default=True,
     help="Timeline kept for each process; older intervals are overwritten, the totals stay exact.",
@@ -77,7 +77,7 @@ class _Trace(click.Command):
     "--stack-threshold",
     "stack_threshold_us",
     metavar="US",
-    type=click.IntRange(0, 1 << 31),
+    type=click.IntRange(0, 1_000_000_000),
     default=launch.STACK_THRESHOLD_US,
     show_default=True,
     help="Record the Python stack of waits longer than this many microseconds.",
@@ -104,6 +104,8 @@ def trace(
     Exit status: the program's own. 2 if headway was called wrongly or there is no such program, 3 if it
     cannot observe here; in both cases nothing was run.
     """  # noqa: D301 (click's mark for lines that are not to be joined)
+    if directory == "":
+        raise UsageError("-o: the name of the directory is empty")
     kind, program = ctx.meta[OWN]
     command = _command(kind, program)
     target = None if json_file is None else _json_target(json_file)
@@ -167,7 +169,11 @@ def _check_module(module: str) -> None:
     finally:
         sys.path[:] = kept
     if not found:
-        raise UsageError(f"no module named {first}", hint=f"looked where {sys.executable} -m looks")
+        raise UsageError(
+            f"no module named {first}",
+            hint=f"looked where {sys.executable} -m looks; "
+            f"for another Python: headway trace -- python -m {first}",
+        )
 
 
 def _json_target(name: str) -> Path:

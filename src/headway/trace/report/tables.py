@@ -258,11 +258,14 @@ def locks(contents: Contents, columns: int) -> Iterable[Text]:
 
 
 def waits(contents: Contents, columns: int) -> Iterable[Text]:
-    """The longest waits, one of each thread and place; those that had not ended first."""
+    """The longest waits, one of each place; those that had not ended first.
+
+    Threads that wait for a lock are told one by one; idle workers of a pool, at one place, are not.
+    """
     groups: dict[tuple[object, ...], list[Wait]] = {}
     for wait in contents.waits:
-        key = (wait.thread.id, wait.kind, wait.end_ns is None, wait.frames)
-        groups.setdefault(key, []).append(wait)
+        alone = wait.thread.id if wait.kind is Kind.LOCK or not wait.frames else wait.thread.process
+        groups.setdefault((alone, wait.kind, wait.end_ns is None, wait.frames), []).append(wait)
     for group in list(groups.values())[:WAITS]:
         yield from _wait(group, contents, columns)
     if len(groups) > WAITS:
