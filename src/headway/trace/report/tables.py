@@ -93,7 +93,7 @@ def _label(contents: Contents, unit: Process | Thread, columns: int = NAME_COLUM
     several = len(contents.trace.processes) > 1
     process = contents.trace.unit(unit.process) if several and unit.process is not None else unit
     if isinstance(process, Process) and (process is unit or len(process.threads) == 1):
-        return Text(cut(f"{process.pid} {process.name}", columns).ljust(columns), "bold")
+        return Text.assemble((cut(f"{process.pid} {process.name}", columns).ljust(columns), "bold"))
     indent = "  " if several else ""
     return Text((indent + cut_name(unit.name, columns - len(indent))).ljust(columns))
 
@@ -156,7 +156,7 @@ def lanes(contents: Contents, columns: int) -> Iterable[Text]:
     for kind, letter in LETTERS.items():
         if kind not in used:
             continue
-        piece = Text(letter, STYLES.get(kind, QUIET)) + Text(f" {WORDS[kind]}")
+        piece = Text.assemble((letter, STYLES.get(kind, QUIET)), f" {WORDS[kind]}")
         if legend and legend.cell_len + 3 + piece.cell_len > columns:
             yield legend
             legend = Text()
