@@ -421,7 +421,7 @@ static void released(struct hw_thread *t, struct known *k, bool owned)
     uint64_t now = hw_now(), held = now - from;
     k->held_from_ns = k->waiters > 1 && k->owner == 0 ? now : 0; /* a mutex goes to the next waiter */
     uint32_t stack = held >= hw.stack_threshold_ns ? hw_stack(HW_DEPTH) : 0;
-    hw_beside(t, from, now, HW_HOLD, k->lock - 1, stack, 0);
+    hw_beside(t, from, now, HW_HOLD, k->lock - 1, stack, 0, 0);
     ADD(&lock->held_ns, held);
     if (held > PEEK(&lock->longest_hold_ns)) {
         POKE(&lock->longest_hold_ns, held);

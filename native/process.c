@@ -91,7 +91,7 @@ static void made_child(struct hw_thread *t, pid_t pid, enum hw_child how)
     if (t != NULL && pid > 0 && t == hw_self.slot && !hw_self.busy) {
         hw_self.busy = true;
         uint64_t now = hw_now();
-        hw_beside(t, now, now, HW_CHILD, (uint32_t)pid, 0, how);
+        hw_beside(t, now, now, HW_CHILD, (uint32_t)pid, 0, how, 0);
         hw_out();
     }
 }
@@ -166,7 +166,7 @@ static void reaped(struct hw_thread *t, pid_t pid, int status)
     if (t != NULL && pid > 0 && t == hw_self.slot && !hw_self.busy) {
         hw_self.busy = true;
         uint64_t now = hw_now();
-        hw_beside(t, now, now, HW_REAPED, (uint32_t)pid, (uint32_t)status, 0);
+        hw_beside(t, now, now, HW_REAPED, (uint32_t)pid, (uint32_t)status, 0, 0);
         hw_out();
     }
 }
@@ -202,6 +202,63 @@ EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 }
 
 /* ---- end ---- */
+
+/* Records what can still be read of this process: it is about to end, or to become another image. */
+void hw_finish(enum hw_end end, uint32_t exit_code)
+{
+    struct hw_header *h = hw.header;
+    if (h == NULL || h->end_ns != 0 || (int)getpid() != hw.pid)
+        return;
+    int saved = errno;
+    bool was_busy = hw_self.busy;
+    hw_self.busy = true;
+    uint64_t now = hw_now();
+    if (hw.on && hw_self.slot != NULL && !was_busy) {
+        struct hw_thread *t = hw_self.slot;
+        hw_close(t, now); /* the same state goes on, in case that the process does */
+        hw_checkpoint(t, now);
+    }
+    if (hw.on) {
+        uint32_t n = PEEK(&h->sections[HW_SECTION_THREADS].count);
+        for (uint32_t i = 0; i < n; i++) {
+            struct hw_thread *t = hw_entry(HW_SECTION_THREADS, i);
+            if (!LOAD(&t->ready) || t->end_ns != 0 || t->tid == 0)
+                continue;
+            char path[64] = "/proc/self/task/", digits[12];
+            int at = 16, k = 0;
+            for (uint32_t v = t->tid; v != 0; v /= 10)
+                digits[k++] = (char)('0' + v % 10);
+            while (k > 0)
+                path[at++] = digits[--k];
+            memcpy(path + at, "/schedstat", 11);
+            t->end_cpu_ns = hw_clock_ns(hw_thread_clock(t->tid));
+            t->end_run_delay_ns = hw_run_delay(path);
+            if (t->end_cpu_ns != 0)
+                __atomic_fetch_or(&t->flags, HW_THREAD_CPU_AT_END, __ATOMIC_RELAXED);
+        }
+    }
+    h->cpu_ns = hw_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    h->exit_code = exit_code;
+    h->end = end;
+    STORE(&h->end_ns, now);
+    hw_self.busy = was_busy;
+    errno = saved;
+}
+
+/* exec failed: the process goes on. */
+void hw_unfinish(void)
+{
+    if (hw.header == NULL || (int)getpid() != hw.pid)
+        return;
+    uint32_t n = hw.on ? PEEK(&hw.header->sections[HW_SECTION_THREADS].count) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct hw_thread *t = hw_entry(HW_SECTION_THREADS, i);
+        __atomic_fetch_and(&t->flags, ~HW_THREAD_CPU_AT_END, __ATOMIC_RELAXED);
+    }
+    hw.header->end = HW_END_NONE;
+    hw.header->cpu_ns = 0;
+    STORE(&hw.header->end_ns, 0);
+}
 
 EXPORT __attribute__((noreturn)) void _exit(int status)
 {

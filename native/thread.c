@@ -10,11 +10,6 @@
 #include "tracer.h"
 
 #define BURST_NS 1000000u       /* a burst is cut after this long, so that the timeline keeps its grain */
-#define CHECKPOINT_NS 2000000u  /* the CPU clock is read this often where intervals are short: one system call each */
-#define OFFCPU_NS 100000u        /* time off the core that is worth asking the kernel about: 8 µs */
-#define ASK_NS 10000000u        /* but that is three system calls, 8 us: after it a window is this long, or ... */
-#define REBASE_NS 20000000u     /* and asked so often at least */
-#define ALONE_NS 1000000u       /* ... ends with an interval this long */
 
 __thread struct hw_self hw_self;
 static pthread_key_t end_key;
@@ -91,87 +86,14 @@ void hw_close(struct hw_thread *t, uint64_t now)
     }
     atomic_signal_fence(memory_order_seq_cst);
     POKE(&t->version, t->version + 1);
-    /* A long interval has a window of its own, or nearly: time off the core is shared out between the running kinds in
-     * a window, and a thread that drops the GIL is often pushed off its core by the one that it wakes. */
-    if ((kind == HW_PYTHON || kind == HW_NATIVE) &&
-        UNLIKELY(now - t->cpu_at_ns >= CHECKPOINT_NS || duration >= OFFCPU_NS) &&
-        (now >= hw_self.check_at_ns || duration >= ALONE_NS))
+    if ((kind == HW_PYTHON || kind == HW_NATIVE) && UNLIKELY(hw_checkpoint_due(t, now, duration)))
         hw_checkpoint(t, now);
 }
 
-void hw_beside(struct hw_thread *t, uint64_t start, uint64_t end, uint32_t kind, uint32_t a, uint32_t b, uint32_t c)
+void hw_beside(struct hw_thread *t, uint64_t start, uint64_t end, uint32_t kind, uint32_t a, uint32_t b, uint32_t c,
+               uint32_t d)
 {
-    emit(t, start, end - start, kind, a, b, c, 0);
-}
-
-/* ---- the CPU clock ---- */
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    return clock_gettime(clock, &t) == 0 ? (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec : 0;
-}
-
-/* The CPU clock of any thread of this process; as pthread_getcpuclockid makes it. */
-static clockid_t thread_clock(uint32_t tid)
-{
-    return (clockid_t)((~tid) << 3 | 6); /* CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED, linux/posix-timers.h */
-}
-
-/* Second number of schedstat: ns spent waiting on a run queue. */
-static uint64_t run_delay(const char *path)
-{
-    char text[96];
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return 0;
-    long n = syscall(SYS_read, fd, text, sizeof text - 1);
-    syscall(SYS_close, fd);
-    if (n <= 0)
-        return 0;
-    text[n] = 0;
-    const char *second = strchr(text, ' ');
-    return second != NULL ? strtoull(second, NULL, 10) : 0;
-}
-
-/* Compares the running time since the last checkpoint with the CPU clock. What is missing was spent off the core:
- * on a run queue, says the kernel, or for a reason that no hook saw. CPU that was used inside blocking calls makes
- * this an underestimate, never an overestimate. */
-void hw_checkpoint(struct hw_thread *t, uint64_t now)
-{
-    int saved = errno;
-    uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    uint64_t ran = t->window_run_ns[0] + t->window_run_ns[1];
-    uint64_t on = cpu - t->cpu_ns;
-    bool away = ran > on && ran - on > OFFCPU_NS;
-    uint64_t delay = 0;
-    /* Also now and then without need: the delays of waking up belong to the waits before, not to the next window. */
-    if (away || now - hw_self.delay_at_ns > REBASE_NS) {
-        delay = run_delay("/proc/thread-self/schedstat");
-        hw_self.delay_at_ns = now;
-    }
-    if (away) {
-        uint64_t off = ran - on;
-        hw_self.check_at_ns = now + ASK_NS;
-        uint64_t ready = delay > t->run_delay_ns ? delay - t->run_delay_ns : 0;
-        if (ready > off)
-            ready = off;
-        uint64_t other = off - ready;
-        uint64_t ready_python = (uint64_t)((double)ready * (double)t->window_run_ns[0] / (double)ran);
-        uint64_t other_python = (uint64_t)((double)other * (double)t->window_run_ns[0] / (double)ran);
-        t->ready_cpu_ns[0] += ready_python;
-        t->ready_cpu_ns[1] += ready - ready_python;
-        t->off_other_ns[0] += other_python;
-        t->off_other_ns[1] += other - other_python;
-        emit(t, t->cpu_at_ns, now - t->cpu_at_ns, HW_OFFCPU, (uint32_t)ready, (uint32_t)(ready >> 32), (uint32_t)other,
-             (uint32_t)(other >> 32));
-    }
-    if (delay)
-        t->run_delay_ns = delay;
-    t->cpu_ns = cpu;
-    t->cpu_at_ns = now;
-    t->window_run_ns[0] = t->window_run_ns[1] = 0;
-    errno = saved;
+    emit(t, start, end - start, kind, a, b, c, d);
 }
 
 /* ---- slots ---- */
@@ -202,7 +124,7 @@ static void enter_slot(struct hw_thread *t, uint32_t index, uint64_t now)
     t->tid = (uint32_t)syscall(SYS_gettid);
     t->pthread = (uint64_t)pthread_self();
     t->begun_ns = now;
-    t->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    t->cpu_ns = hw_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     t->cpu_at_ns = now;
     hw_self.check_at_ns = 0;
     hw_self.delay_at_ns = now;
@@ -382,63 +304,4 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
         free(start);
     }
     return r;
-}
-
-/* ---- the end of the process ---- */
-
-/* Records what can still be read of this process: it is about to end, or to become another image. */
-void hw_finish(enum hw_end end, uint32_t exit_code)
-{
-    struct hw_header *h = hw.header;
-    if (h == NULL || h->end_ns != 0 || (int)getpid() != hw.pid)
-        return;
-    int saved = errno;
-    bool was_busy = hw_self.busy;
-    hw_self.busy = true;
-    uint64_t now = hw_now();
-    if (hw.on && hw_self.slot != NULL && !was_busy) {
-        struct hw_thread *t = hw_self.slot;
-        hw_close(t, now); /* the same state goes on, in case that the process does */
-        hw_checkpoint(t, now);
-    }
-    if (hw.on) {
-        uint32_t n = PEEK(&h->sections[HW_SECTION_THREADS].count);
-        for (uint32_t i = 0; i < n; i++) {
-            struct hw_thread *t = hw_entry(HW_SECTION_THREADS, i);
-            if (!LOAD(&t->ready) || t->end_ns != 0 || t->tid == 0)
-                continue;
-            char path[64] = "/proc/self/task/", digits[12];
-            int at = 16, k = 0;
-            for (uint32_t v = t->tid; v != 0; v /= 10)
-                digits[k++] = (char)('0' + v % 10);
-            while (k > 0)
-                path[at++] = digits[--k];
-            memcpy(path + at, "/schedstat", 11);
-            t->end_cpu_ns = clock_ns(thread_clock(t->tid));
-            t->end_run_delay_ns = run_delay(path);
-            if (t->end_cpu_ns != 0)
-                __atomic_fetch_or(&t->flags, HW_THREAD_CPU_AT_END, __ATOMIC_RELAXED);
-        }
-    }
-    h->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    h->exit_code = exit_code;
-    h->end = end;
-    STORE(&h->end_ns, now);
-    hw_self.busy = was_busy;
-    errno = saved;
-}
-
-/* exec failed: the process goes on. */
-void hw_unfinish(void)
-{
-    if (hw.header == NULL || (int)getpid() != hw.pid)
-        return;
-    uint32_t n = hw.on ? PEEK(&hw.header->sections[HW_SECTION_THREADS].count) : 0;
-    for (uint32_t i = 0; i < n; i++) {
-        struct hw_thread *t = hw_entry(HW_SECTION_THREADS, i);
-        __atomic_fetch_and(&t->flags, ~HW_THREAD_CPU_AT_END, __ATOMIC_RELAXED);
-    }
-    hw.header->end = HW_END_NONE;
-    hw.header->cpu_ns = 0;
-    STORE(&hw.header->end_ns, 0);
 }

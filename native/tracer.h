@@ -80,10 +80,26 @@ struct hw_thread *hw_adopt(void);
 void hw_thread_first(void);
 void hw_thread_end(void);
 void hw_close(struct hw_thread *t, uint64_t now);
-void hw_beside(struct hw_thread *t, uint64_t start, uint64_t end, uint32_t kind, uint32_t a, uint32_t b, uint32_t c);
+void hw_beside(struct hw_thread *t, uint64_t start, uint64_t end, uint32_t kind, uint32_t a, uint32_t b, uint32_t c,
+               uint32_t d);
+
+/* ---- cpu.c: the CPU clock ---- */
+uint64_t hw_clock_ns(clockid_t clock);
+clockid_t hw_thread_clock(uint32_t tid);
+uint64_t hw_run_delay(const char *path);
 void hw_checkpoint(struct hw_thread *t, uint64_t now);
-void hw_finish(enum hw_end end, uint32_t exit_code);
-void hw_unfinish(void);
+
+#define HW_CHECKPOINT_NS 2000000u /* the clock is read this often where intervals are short: one system call each */
+#define HW_OFFCPU_NS 100000u      /* time off the core that is worth asking the kernel about */
+#define HW_ALONE_NS 1000000u      /* an interval that is always worth a reading */
+
+/* A long interval has a window of its own, or nearly: time off the core is shared out between the running kinds in a
+ * window, and a thread that drops the GIL is often pushed off its core by the one that it wakes. */
+static inline bool hw_checkpoint_due(const struct hw_thread *t, uint64_t now, uint64_t duration)
+{
+    return (now - t->cpu_at_ns >= HW_CHECKPOINT_NS || duration >= HW_OFFCPU_NS) &&
+           (now >= hw_self.check_at_ns || duration >= HW_ALONE_NS);
+}
 
 /* Enters the tracer: the calling thread's slot, or NULL when this call must not be traced. Every non-NULL
  * return is followed by hw_out(). */
@@ -159,9 +175,10 @@ uint32_t hw_frame_line(const char *code, uint32_t instruction);
 size_t hw_frame_text(const char *code, char *file_then_name, size_t bytes, size_t *name_at);
 
 /* ---- gil.c, lock.c, process.c ---- */
+void hw_finish(enum hw_end end, uint32_t exit_code);
+void hw_unfinish(void);
 uint32_t hw_gil_after_fork(uint32_t holds);
 void hw_lock_init(void);
-uint32_t hw_gil_dropper(uint32_t gil);
 
 /* ---- real.h: the functions behind the hooks ---- */
 #include "real.h"
