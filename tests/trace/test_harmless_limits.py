@@ -15,7 +15,7 @@ pytestmark = pytest.mark.native
 
 WORK = """
 import os, sys, threading, time, warnings
-warnings.simplefilter("ignore")  # of fork with threads: whether a joined one has gone yet is a matter of chance
+warnings.simplefilter("ignore")  # fork warns of a joined thread that has not quite gone
 lock = threading.Lock()
 def work():
     for _ in range(10):
