@@ -34,7 +34,7 @@ print(*project["project"]["dependencies"], *project["dependency-groups"]["test"]
 }
 
 step_tools() {
-    local -A packages=([gcc]=gcc [clang]=clang [debootstrap]=debootstrap [git]=git [unshare]=util-linux)
+    local -A packages=([gcc]=gcc [clang]=clang [debootstrap]=debootstrap [git]=git [unshare]=util-linux [pypy3]=pypy3)
     local -a missing=()
     local command
     for command in "${!packages[@]}"; do
