@@ -204,14 +204,21 @@ def test_a_syntax_error_is_the_programs_own_error(headway: Headway, tmp_path: Pa
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_for_headway_is_passed_on(tmp_path: Path, signum: signal.Signals) -> None:
     source = f"""
-import signal, sys
+import signal, sys, time
 signal.signal({int(signum)}, lambda *_: sys.exit(42))
 print("ready", flush=True)
-while True: signal.pause()
+while True: time.sleep(0.05)
 """
     with running(tmp_path, write(tmp_path, source)) as process:
         process.send_signal(signum)
     assert process.returncode == 42
+
+
+def test_where_the_end_of_children_is_ignored_the_exit_status_is_known(tmp_path: Path) -> None:
+    program = write(tmp_path, "import time\ntime.sleep(0.2)\nraise SystemExit(7)")
+    shell = f'trap "" CHLD; exec {sys.executable} -m headway trace {program}'
+    result = subprocess.run(["sh", "-c", shell], cwd=tmp_path, capture_output=True, check=False)
+    assert result.returncode == 7, result.stderr
 
 
 def test_ctrl_c_is_answered_by_the_program_and_headway_still_reports(tmp_path: Path) -> None:

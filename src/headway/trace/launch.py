@@ -101,21 +101,27 @@ def launch(
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    with _signals() as passed_on:
+    with _signals() as mask:
         manifest["start_ns"], manifest["start_unix_s"] = time.monotonic_ns(), time.time()
         try:
             # Python ignores these two from its start; a program started by a shell would not find them
             # ignored.
-            pid = os.posix_spawn(executable, command, environment, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
+            pid = os.posix_spawn(
+                executable,
+                command,
+                environment,
+                setsigmask=mask,
+                setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
+            )
         except OSError as error:
             _discard(where, made=made)
             raise UsageError(f"cannot run {command[0]}: {error.strerror}") from error
-        passed_on.start(pid)
+        # Who started us may have ignored it, which the program inherits; then the kernel would keep no status.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         manifest["pid"] = pid
         said: list[str] = []
         _try_manifest(where, manifest, said)
-        # Subtle: WNOWAIT keeps the process's number taken until no handler can send a signal to it any more.
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        _wait(pid)
         manifest["end_ns"] = time.monotonic_ns()
     _, wait_status, usage = os.wait4(pid, 0)
     status = os.waitstatus_to_exitcode(wait_status)
@@ -155,46 +161,44 @@ def end_like(status: int) -> int:
     return 128 - status
 
 
-class _PassedOn:
-    """Signals for the program: kept until it has a process, then sent there."""
-
-    def __init__(self) -> None:
-        self._pid: int | None = None
-        self._early: list[int] = []
-
-    def __call__(self, signum: int, frame: FrameType | None) -> None:
-        if self._pid is None:
-            self._early.append(signum)
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(self._pid, signum)
-
-    def start(self, pid: int) -> None:
-        self._pid = pid
-        for signum in self._early:
-            self(signum, None)
-
-
 def _nothing(signum: int, frame: FrameType | None) -> None:
     """Take a signal that is the program's to answer."""
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[_PassedOn]:
-    """Leave the terminal's signals to the program and pass on the others, for as long as it runs."""
-    passed_on = _PassedOn()
+def _signals() -> Iterator[set[signal.Signals]]:
+    """Leave the terminal's signals to the program, and keep others until `_wait` takes them.
+
+    Yields:
+        The signal mask that was in force, for the program.
+    """
     kept = {}
     # Subtle: handlers, not SIG_IGN, for signals that we ignore. A program that is started gets the default
     # in place of a handler, but inherits SIG_IGN. What was already ignored (nohup, a background job) stays
     # so for both.
-    for signum, handler in [(s, _nothing) for s in IGNORED] + [(s, passed_on) for s in FORWARDED]:
+    for signum in IGNORED:
         if signal.getsignal(signum) != signal.SIG_IGN:
-            kept[signum] = signal.signal(signum, handler)
+            kept[signum] = signal.signal(signum, _nothing)
+    # Blocked, not handled: a handler of Python would not run while this thread is in the kernel, waiting, if
+    # the signal came just before.
+    passed_on = {s for s in FORWARDED if signal.getsignal(s) != signal.SIG_IGN}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on | {signal.SIGCHLD})
     try:
-        yield passed_on
+        yield {signal.Signals(s) for s in mask}
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for signum, old in kept.items():
             signal.signal(signum, old)
+
+
+def _wait(pid: int) -> None:
+    """Wait until the process has ended, and pass on to it what is sent to us meanwhile."""
+    # Subtle: WNOWAIT keeps the process's number taken as long as a signal may be sent to it.
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        signum = signal.sigwait({signal.SIGCHLD, *FORWARDED})
+        if signum != signal.SIGCHLD:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signum)
 
 
 def _find(name: str) -> str:
