@@ -116,7 +116,7 @@ def launch(
         except OSError as error:
             _discard(where, made=made)
             raise UsageError(f"cannot run {command[0]}: {error.strerror}") from error
-        # Who started us may have ignored it, which the program inherits; then the kernel would keep no status.
+        # Who started us may ignore it, which the program inherits; the kernel would then keep no status.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         manifest["pid"] = pid
         said: list[str] = []
