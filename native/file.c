@@ -60,7 +60,15 @@ uint64_t hw_slow_lock(struct hw_slow *lock)
 
 void hw_slow_unlock(struct hw_slow *lock, uint64_t mask)
 {
+    uint64_t pending = 0;
     atomic_store_explicit(&lock->held, false, memory_order_release);
+    syscall(SYS_rt_sigpending, &pending, sizeof pending);
+    for (int sig = 1; (pending & ~mask) != 0 && sig < SIGRTMIN; sig++) {
+        struct sigaction action;
+        if ((pending & ~mask) >> (sig - 1) & 1 && sigaction(sig, NULL, &action) == 0 &&
+            action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN && !(action.sa_flags & SA_RESTART))
+            hw_self.interrupted = true;
+    }
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 

@@ -32,7 +32,13 @@ static inline void io_end(struct hw_thread *t)
     EXPORT ret name params                                \
     {                                                     \
         struct hw_thread *t = io_begin(fd, op, may_last); \
-        ret r = REAL(name) args;                          \
+        ret r;                                            \
+        if (hw_interrupted(t)) {                           \
+            errno = EINTR;                                \
+            r = -1;                                       \
+        } else {                                          \
+            r = REAL(name) args;                          \
+        }                                                 \
         io_end(t);                                        \
         return r;                                         \
     }
@@ -72,7 +78,8 @@ IO(ssize_t, splice, (int in, off64_t *in_at, int out, off64_t *out_at, size_t n,
 IO(int, accept, (int fd, struct sockaddr *from, socklen_t *len), (fd, from, len), fd, HW_IO_ACCEPT, reads_last())
 IO(int, accept4, (int fd, struct sockaddr *from, socklen_t *len, int flags), (fd, from, len, flags), fd, HW_IO_ACCEPT,
    reads_last())
-IO(int, connect, (int fd, const struct sockaddr *to, socklen_t len), (fd, to, len), fd, HW_IO_CONNECT, reads_last())
+/* No stack before: a connect that was interrupted goes on, and must not be begun again. */
+IO(int, connect, (int fd, const struct sockaddr *to, socklen_t len), (fd, to, len), fd, HW_IO_CONNECT, false)
 IO(int, poll, (struct pollfd * fds, nfds_t n, int timeout), (fds, n, timeout), -1, HW_IO_POLL,
    timeout != 0)
 IO(int, __poll_chk, (struct pollfd * fds, nfds_t n, int timeout, size_t size), (fds, n, timeout, size),
@@ -90,11 +97,11 @@ IO(int, flock, (int fd, int operation), (fd, operation), fd, HW_IO_LOCK, !(opera
 IO(int, lockf, (int fd, int command, off_t n), (fd, command, n), fd, HW_IO_LOCK, command == F_LOCK)
 IO(int, lockf64, (int fd, int command, off64_t n), (fd, command, n), fd, HW_IO_LOCK, command == F_LOCK)
 IO(int, getaddrinfo, (const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result),
-   (node, service, hints, result), -1, HW_IO_RESOLVE, true)
+   (node, service, hints, result), -1, HW_IO_RESOLVE, false)
 IO(int, getnameinfo,
    (const struct sockaddr *address, socklen_t len, char *host, socklen_t host_len, char *service,
     socklen_t service_len, int flags),
-   (address, len, host, host_len, service, service_len, flags), -1, HW_IO_RESOLVE, true)
+   (address, len, host, host_len, service, service_len, flags), -1, HW_IO_RESOLVE, false)
 
 /* ---- variadic ones ---- */
 
@@ -145,7 +152,7 @@ FCNTL(fcntl64)
 EXPORT int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
 {
     struct hw_thread *t = n == 0 ? hw_block(HW_SLEEP, 0, 0, true) : io_begin(-1, HW_IO_POLL, true);
-    int result = REAL(select)(n, r, w, x, timeout);
+    int result = hw_interrupted(t) ? (errno = EINTR, -1) : REAL(select)(n, r, w, x, timeout);
     hw_unblock(t);
     return result;
 }
@@ -153,21 +160,23 @@ EXPORT int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeou
 EXPORT int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *timeout, const sigset_t *mask)
 {
     struct hw_thread *t = n == 0 ? hw_block(HW_SLEEP, 0, 0, true) : io_begin(-1, HW_IO_POLL, true);
-    int result = REAL(pselect)(n, r, w, x, timeout, mask);
+    int result = hw_interrupted(t) ? (errno = EINTR, -1) : REAL(pselect)(n, r, w, x, timeout, mask);
     hw_unblock(t);
     return result;
 }
 
 /* ---- sleeps, signals, threads ---- */
 
-#define BLOCK(ret, name, params, args, kind, a, walk)       \
-    EXPORT ret name params                                  \
-    {                                                       \
-        struct hw_thread *t = hw_block(kind, a, 0, walk);   \
-        ret r = REAL(name) args;                            \
-        hw_unblock(t);                                      \
-        return r;                                           \
+/* `interrupted`: what it returns after a signal; a call that no signal may end takes its stack afterwards. */
+#define BLOCK(ret, name, params, args, kind, a, walk, interrupted) \
+    EXPORT ret name params                                         \
+    {                                                              \
+        struct hw_thread *t = hw_block(kind, a, 0, walk);          \
+        ret r = hw_interrupted(t) ? interrupted : REAL(name) args;  \
+        hw_unblock(t);                                             \
+        return r;                                                  \
     }
+#define FAILS (errno = EINTR, -1)
 
 /* A sleep that is asked to last shorter than the threshold needs no stack. */
 static bool lasts(const struct timespec *time, clockid_t clock, int flags)
@@ -182,19 +191,19 @@ static bool lasts(const struct timespec *time, clockid_t clock, int flags)
 }
 
 BLOCK(int, nanosleep, (const struct timespec *time, struct timespec *left), (time, left), HW_SLEEP, 0,
-      lasts(time, CLOCK_MONOTONIC, 0))
+      lasts(time, CLOCK_MONOTONIC, 0), FAILS)
 BLOCK(int, clock_nanosleep, (clockid_t clock, int flags, const struct timespec *time, struct timespec *left),
-      (clock, flags, time, left), HW_SLEEP, 0, lasts(time, clock, flags))
-BLOCK(int, usleep, (useconds_t us), (us), HW_SLEEP, 0, true)
-BLOCK(unsigned, sleep, (unsigned seconds), (seconds), HW_SLEEP, 0, true)
-BLOCK(int, pause, (void), (), HW_OTHER, 0, true)
-BLOCK(int, sigsuspend, (const sigset_t *mask), (mask), HW_OTHER, 0, true)
-BLOCK(int, sigwait, (const sigset_t *set, int *signal), (set, signal), HW_OTHER, 0, true)
-BLOCK(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info), (set, info), HW_OTHER, 0, true)
+      (clock, flags, time, left), HW_SLEEP, 0, lasts(time, clock, flags), EINTR)
+BLOCK(int, usleep, (useconds_t us), (us), HW_SLEEP, 0, true, FAILS)
+BLOCK(unsigned, sleep, (unsigned seconds), (seconds), HW_SLEEP, 0, true, seconds)
+BLOCK(int, pause, (void), (), HW_OTHER, 0, true, FAILS)
+BLOCK(int, sigsuspend, (const sigset_t *mask), (mask), HW_OTHER, 0, true, FAILS)
+BLOCK(int, sigwait, (const sigset_t *set, int *signal), (set, signal), HW_OTHER, 0, false, EINTR)
+BLOCK(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info), (set, info), HW_OTHER, 0, true, FAILS)
 BLOCK(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout), (set, info, timeout),
-      HW_OTHER, 0, true)
-BLOCK(int, pthread_join, (pthread_t thread, void **result), (thread, result), HW_JOIN, HW_NOBODY, true)
+      HW_OTHER, 0, true, FAILS)
+BLOCK(int, pthread_join, (pthread_t thread, void **result), (thread, result), HW_JOIN, HW_NOBODY, false, 0)
 BLOCK(int, pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *deadline),
-      (thread, result, deadline), HW_JOIN, HW_NOBODY, true)
+      (thread, result, deadline), HW_JOIN, HW_NOBODY, false, 0)
 BLOCK(int, pthread_clockjoin_np, (pthread_t thread, void **result, clockid_t clock, const struct timespec *deadline),
-      (thread, result, clock, deadline), HW_JOIN, HW_NOBODY, true)
+      (thread, result, clock, deadline), HW_JOIN, HW_NOBODY, false, 0)

@@ -220,6 +220,7 @@ static struct wait begin(sem_t *sem)
             POKE(&w.sem->waiters, 1);
         }
     }
+    hw_self.interrupted = false;
     uint32_t stack = w.t->holds ? 0 : hw_stack(HW_DEPTH); /* as in hw_block */
     const struct hw_stack *where = stack ? hw_entry(HW_SECTION_STACKS, stack - 1) : NULL;
     uint32_t kind = where != NULL ? where->kind : HW_LOCK;
@@ -380,7 +381,7 @@ EXPORT int sem_wait(sem_t *sem)
     if (at_once(sem))
         return 0;
     struct wait w = begin(sem);
-    int r = REAL(sem_wait)(sem);
+    int r = hw_interrupted(w.t) ? (errno = EINTR, -1) : REAL(sem_wait)(sem);
     end(&w, r == 0);
     return r;
 }
@@ -392,7 +393,7 @@ EXPORT int sem_timedwait(sem_t *sem, const struct timespec *deadline)
     if (at_once(sem))
         return 0;
     struct wait w = begin(sem);
-    int r = REAL(sem_timedwait)(sem, deadline);
+    int r = hw_interrupted(w.t) ? (errno = EINTR, -1) : REAL(sem_timedwait)(sem, deadline);
     end(&w, r == 0);
     return r;
 }
@@ -404,7 +405,7 @@ EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *dea
     if (at_once(sem))
         return 0;
     struct wait w = begin(sem);
-    int r = REAL(sem_clockwait)(sem, clock, deadline);
+    int r = hw_interrupted(w.t) ? (errno = EINTR, -1) : REAL(sem_clockwait)(sem, clock, deadline);
     end(&w, r == 0);
     return r;
 }

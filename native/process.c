@@ -178,7 +178,7 @@ static void reaped(struct hw_thread *t, pid_t pid, int status)
         if (status == NULL)                                                                     \
             status = &here;                                                                     \
         struct hw_thread *t = hw_block(HW_PROCESS, (uint32_t)(pid), 0, !(polls));               \
-        pid_t r = REAL(name) args;                                                              \
+        pid_t r = hw_interrupted(t) ? (errno = EINTR, -1) : REAL(name) args;                                                              \
         hw_unblock(t);                                                                          \
         if (r > 0 && (WIFEXITED(*status) || WIFSIGNALED(*status)))                              \
             reaped(t, r, *status);                                                              \
@@ -193,7 +193,7 @@ WAIT(wait4, (pid_t pid, int *status, int options, struct rusage *usage), (pid, s
 EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
     struct hw_thread *t = hw_block(HW_PROCESS, type == P_PID ? (uint32_t)id : 0, 0, !(options & WNOHANG));
-    int r = REAL(waitid)(type, id, info, options);
+    int r = hw_interrupted(t) ? (errno = EINTR, -1) : REAL(waitid)(type, id, info, options);
     hw_unblock(t);
     if (r == 0 && info != NULL && info->si_pid > 0 && !(options & WNOWAIT) &&
         (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED))

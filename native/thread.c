@@ -220,6 +220,7 @@ struct hw_thread *hw_block(uint32_t kind, uint32_t a, uint32_t c, bool walk)
     }
     /* Subtle: with the GIL held this may be a signal handler in the midst of bytecode, where frames change. Where such
      * a call blocks long, the next drop of the GIL tells where the hold ended. */
+    hw_self.interrupted = false;
     uint32_t stack = walk && !t->holds ? hw_stack(HW_DEPTH) : 0;
     hw_switch(t, hw_now(), kind, a, c);
     t->now_b = stack;

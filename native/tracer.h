@@ -29,6 +29,7 @@ struct hw_self {
     uint32_t index;           /* of the slot */
     bool busy;                /* inside the tracer: hooks pass through. Guards recursion and signal handlers */
     bool ended;               /* its end was recorded: later hooks pass through */
+    bool interrupted;         /* a signal came while they were blocked in a slow path: see hw_interrupted */
     bool io_was_long;         /* its last read took longer than the threshold: walk before, not after, the next */
     int vfork_pid;            /* last vfork child that was recorded */
     uint64_t delay_at_ns;     /* when slot->run_delay_ns was read */
@@ -144,6 +145,16 @@ static inline void hw_switch(struct hw_thread *t, uint64_t now, uint32_t kind, u
 static inline void hw_resume(struct hw_thread *t, uint64_t now)
 {
     hw_switch(t, now, t->holds ? HW_PYTHON : HW_NATIVE, t->holds ? t->holds - 1 : 0, 0);
+}
+
+/* Did a signal come while hw_block stored a new stack? Its handler has run, or is about to, before the real call begins
+ * and so would not interrupt it: a Ctrl-C would wait for the sleep to end. The hook then returns as if it had. */
+static inline bool hw_interrupted(const struct hw_thread *t)
+{
+    if (t == NULL || LIKELY(!hw_self.interrupted))
+        return false;
+    hw_self.interrupted = false;
+    return true;
 }
 
 /* A blocking call: begin returns NULL when it is not traced. `walk`: take the Python stack now, because it may last. */

@@ -1,6 +1,7 @@
 """What all tests share: the command line as a subprocess, and the rule that CI skips nothing."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -21,6 +22,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--regenerate", action="store_true", help="write the golden files anew instead of comparing"
     )
+
+
+def pytest_configure() -> None:
+    # A shell's background job ignores these, and so would every program that a test interrupts.
+    for signum, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(signum) == signal.SIG_IGN:
+            signal.signal(signum, handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
