@@ -290,9 +290,8 @@ size_t hw_frame_text(const char *code, char *to, size_t bytes, size_t *name_at)
 
 /* threading.Thread.start() calls pthread_create with its own frame on top and `self` as the first local. The caller
  * holds the GIL, so its name can be asked for as any C extension would. */
-void hw_python_start_name(struct hw_thread *t, char *name)
+void hw_python_start_name(char *name)
 {
-    (void)t;
     char text[640];
     size_t name_at;
     const char *frame = current_frame();

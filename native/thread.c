@@ -290,7 +290,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
             start->slot = made;
             made->create_stack = made->now_b = hw_stack(HW_DEPTH);
             if (t->holds)
-                hw_python_start_name(t, made->name);
+                hw_python_start_name(made->name);
             STORE(&made->ready, 1);
         }
     }

@@ -165,7 +165,7 @@ void hw_unblock(struct hw_thread *t);
 void hw_python_find(void);     /* looks for an interpreter in this process; sets the header's flags */
 bool hw_python_present(void);
 bool hw_from_python(const void *address); /* is this code part of the interpreter? */
-void hw_python_start_name(struct hw_thread *t, char *name); /* the name of the Thread whose start() is running */
+void hw_python_start_name(char *name); /* the name of the Thread whose start() is running */
 #define HW_DEPTH 64 /* frames kept of a stack */
 uint32_t hw_stack(uint32_t most); /* the calling thread's Python stack, so many frames of it: index + 1, or 0 */
 void hw_stack_init(void);
