@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from tracing import close, needs_root, noise_s, trace, unnoticed
+
+pytestmark = [pytest.mark.native, pytest.mark.known_time]
 
 
 def test_a_wait_for_that_c_calls_does_no_harm(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tracing import Report, Traced, close, noise_s, trace
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.known_time]
 
 
 def running_s(thread: Report) -> float:

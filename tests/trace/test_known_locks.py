@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tracing import PYMUTEX, Traced, close, noise_s, trace
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.known_time]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tracing import noise_s, trace
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.known_time]
 
 
 def test_cores_used_agrees_with_the_kernel(tmp_path: Path) -> None:

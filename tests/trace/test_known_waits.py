@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tracing import PYMUTEX, Traced, close, noise_s, trace
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.known_time]
 
 Run = Callable[[str], Traced]
 
