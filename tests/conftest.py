@@ -46,9 +46,10 @@ RETRIED: list[str] = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Try a test that compares two clocks up to three times, its programs run anew: what is wrong stays wrong.
+    """Try a test that compares two clocks up to three times: what is wrong stays wrong.
 
-    A virtual machine that stands still for some milliseconds does so between the tracer's clock and the program's.
+    Its programs run anew. A virtual machine stands still for some milliseconds at times, also between
+    the tracer's clock and the program's.
     """
     if item.get_closest_marker("known_time") is None:
         return None
