@@ -49,3 +49,55 @@ class TraceUnreadable(HeadwayError):
 
 class TraceTooNew(HeadwayError):
     """The trace was written by a newer headway, in a format that this one does not know."""
+
+
+class CallError(HeadwayError):
+    """A call that was given to headway failed for a reason other than an exception of its own."""
+
+    exit_status = 1
+
+
+class WorkerDied(CallError):
+    """The worker process died while it ran this call. The other calls, and the pool, go on.
+
+    Attributes:
+        exit_code: Its exit code; None if a signal killed it.
+        signal: The signal that killed it; None if it exited.
+        fault: What faulthandler wrote as it died; empty if nothing.
+    """
+
+    exit_code: int | None = None
+    signal: int | None = None
+    fault: str = ""
+
+
+class TimedOut(CallError, TimeoutError):
+    """Something did not happen in time; what was waited for, and what is lost, is in the message."""
+
+
+class CannotSend(CallError):
+    """An argument or a result cannot go from one process to another.
+
+    Attributes:
+        path: Where in it the thing lies that cannot be pickled, such as `args[0].cache._lock`.
+    """
+
+    path: str = ""
+
+
+class RemoteError(CallError):
+    """A call raised an exception that cannot be carried to this process. Its type and traceback are in the message."""
+
+
+class InitializerFailed(CallError):
+    """The initializer raised in a worker, so no call can run there."""
+
+
+class MissingExtra(HeadwayError, ImportError):
+    """A backend needs a package that is not installed; the hint installs it."""
+
+    exit_status = 2
+
+
+class ChannelClosed(HeadwayError):
+    """The channel is closed: nothing more can be sent, or nothing is left to receive."""

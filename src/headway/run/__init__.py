@@ -1,0 +1,1 @@
+"""Run concurrent work: maps, executors, scopes and pipelines on any backend."""
