@@ -91,12 +91,22 @@ class Batch:
 
 
 def run_calls(
-    fn: Callable[..., Any], items: Sequence[Any], star: bool, kwargs: Mapping[str, Any]
+    fn: Callable[..., Any],
+    items: Sequence[Any],
+    star: bool,
+    kwargs: Mapping[str, Any],
+    *,
+    interruptible: bool = False,
 ) -> tuple[list[Any], dict[int, BaseException]]:
     """Make calls one after the other, in this thread.
 
+    Args:
+        fn, items, star, kwargs: As in `Batch`.
+        interruptible: This is the caller's own thread, where a KeyboardInterrupt is for the caller.
     Returns:
         What each returned, None for one that raised; and what those raised, by their place.
+    Raises:
+        KeyboardInterrupt: If interruptible.
     """
     values: list[Any] = []
     errors: dict[int, BaseException] = {}
@@ -115,15 +125,19 @@ def run_calls(
                 for item in rest:
                     add(fn(item))
         except BaseException as error:  # whatever a call raises is its outcome, SystemExit too
+            if interruptible and isinstance(error, KeyboardInterrupt):
+                raise
             errors[len(values)] = error
             add(None)
         else:
             return values, errors
 
 
-def run_portion(batch: Batch, sent_ns: int, worker: str) -> Portion:
+def run_portion(batch: Batch, sent_ns: int, worker: str, *, interruptible: bool = False) -> Portion:
     """Run a whole batch in this thread."""
     cpu_ns, started_ns = time.thread_time_ns(), time.monotonic_ns()
-    values, errors = run_calls(batch.fn, batch.items, batch.star, batch.kwargs)
+    values, errors = run_calls(
+        batch.fn, batch.items, batch.star, batch.kwargs, interruptible=interruptible
+    )
     spent = Spent(sent_ns, started_ns, time.monotonic_ns(), time.thread_time_ns() - cpu_ns, worker)
     return Portion(batch, 0, values, errors, spent)

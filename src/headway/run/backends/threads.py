@@ -1,0 +1,162 @@
+"""Threads of this process: for calls that wait, that release the GIL, or on a build that has none."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import contextvars
+import itertools
+import os
+import queue
+import threading
+import time
+import weakref
+from concurrent.futures import CancelledError
+from typing import ClassVar
+
+from headway.errors import InitializerFailed
+from headway.run.backends.contract import Backend, Setup
+from headway.run.batch import Batch, run_portion
+
+__all__ = ["Threads"]
+
+_Work = tuple[Batch, contextvars.Context]
+
+_open: weakref.WeakSet[Threads] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish() -> None:
+    # As concurrent.futures does: what was submitted is done before the program ends.
+    for backend in list(_open):
+        backend.close()
+
+
+class Threads(Backend):
+    """A pool of threads, each started when there is a batch and no idle thread.
+
+    The threads are daemons and a hook at exit waits for them, so that a map that was abandoned does not hold up
+    the end of the program. Each call sees the context variables of the thread that submitted it.
+
+    Args:
+        workers: At most so many threads; None is 5 for each core and not more than 32, for calls that wait.
+        setup: Of which the initializer concerns threads.
+    """
+
+    name: ClassVar[str] = "threads"
+    batch_ns: ClassVar[int] = 1_000_000
+    stops: ClassVar[bool] = False
+    local: ClassVar[bool] = True
+
+    _pools = itertools.count(1)
+
+    def __init__(self, workers: int | None = None, setup: Setup = Setup()) -> None:
+        self.workers = workers or min(32, 5 * (os.cpu_count() or 1))
+        self._setup = setup
+        self._name = f"{setup.name}-{next(self._pools)}"
+        # None asks the thread that gets it to leave, or to see whether it should.
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: dict[int, threading.Thread] = {}
+        self._numbers = itertools.count()
+        self._idle = 0  # a lower bound: a thread that is called may find its batch taken by another
+        self._closed = False
+        self._initializer_failed: InitializerFailed | None = None
+        _open.add(self)
+
+    def submit(self, batch: Batch) -> None:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            self._queue.put((batch, contextvars.copy_context()))
+            if self._idle:
+                self._idle -= 1
+            elif len(self._threads) < self.workers:
+                self._start()
+
+    def _start(self) -> None:
+        number = next(self._numbers)
+        thread = threading.Thread(
+            target=self._work, args=(number,), name=f"{self._name}-{number + 1}", daemon=True
+        )
+        self._threads[number] = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            del self._threads[number]
+            if not self._threads:  # otherwise those that run will do it
+                raise
+
+    def resize(self, workers: int) -> None:
+        with self._lock:
+            self.workers = workers
+            waiting = self._queue.qsize()
+            for _ in range(min(workers - len(self._threads), waiting)):
+                self._start()
+            for _ in range(len(self._threads) - workers):
+                self._queue.put(None)
+
+    def close(self, *, wait: bool = True, abort: bool = False) -> None:
+        with self._lock:
+            self._closed = True
+            abandoned = self._take_all() if abort else []
+            # Behind all batches, one for each thread; a surplus one, from `resize`, does no harm.
+            for _ in self._threads:
+                self._queue.put(None)
+            threads = list(self._threads.values())
+        for batch in abandoned:
+            if batch.claim():
+                batch.sink(batch.failed(CancelledError()))
+        if wait and not abort:
+            for thread in threads:
+                if thread is not threading.current_thread():
+                    thread.join()
+        if not threads:
+            _open.discard(self)
+
+    def _take_all(self) -> list[Batch]:
+        taken = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if (work := self._queue.get_nowait()) is not None:
+                    taken.append(work[0])
+        return taken
+
+    def _work(self, number: int) -> None:
+        name = threading.current_thread().name
+        self._initialize()
+        while True:
+            try:
+                work = self._queue.get_nowait()
+            except queue.Empty:
+                with self._lock:
+                    self._idle += 1
+                work = self._queue.get()
+            if work is None:
+                with self._lock:
+                    if self._closed or len(self._threads) > self.workers:
+                        del self._threads[number]
+                        return
+                continue
+            batch, context = work
+            self._run(batch, context, name)
+            # Else an idle thread keeps the last arguments, and what a batch holds, alive.
+            del work, batch, context
+
+    def _run(self, batch: Batch, context: contextvars.Context, name: str) -> None:
+        if not batch.claim():
+            return
+        if self._initializer_failed is not None:
+            batch.sink(batch.failed(self._initializer_failed, worker=name))
+            return
+        batch.sink(context.run(run_portion, batch, time.monotonic_ns(), name))
+
+    def _initialize(self) -> None:
+        if self._setup.initializer is None:
+            return
+        try:
+            self._setup.initializer(*self._setup.initargs)
+        except BaseException as error:
+            failed = InitializerFailed(f"the initializer raised {type(error).__name__}: {error}")
+            failed.__cause__ = error
+            self._initializer_failed = failed
