@@ -1,0 +1,89 @@
+"""Opens the backend that `on=` names."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import NamedTuple, cast
+
+from headway.errors import MissingExtra, UsageError
+from headway.run.backends.contract import Backend, Setup
+from headway.run.backends.executor import Submits, borrow
+
+__all__ = ["NAMES", "open_backend"]
+
+
+class _Place(NamedTuple):
+    """Where a backend is, and what it needs that may not be installed."""
+
+    module: str
+    cls: str
+    needs: str = ""
+    extra: str = ""
+
+
+_PLACES = {
+    "serial": _Place("serial", "Serial"),
+    "threads": _Place("threads", "Threads"),
+    "processes": _Place("processes", "Processes"),
+    "interpreters": _Place("interpreters", "Interpreters"),
+    "asyncio": _Place("event_loop", "Asyncio"),
+    "greenlets": _Place("greenlets", "Greenlets", "gevent", "greenlets"),
+    "dask": _Place("dask_cluster", "Dask", "distributed", "dask"),
+    "ray": _Place("ray_cluster", "Ray", "ray", "ray"),
+}
+NAMES = tuple(_PLACES)
+"""What `open_backend` opens by name; none of them is imported before."""
+
+_SCHEMES = {"dask": "dask", "tcp": "dask", "tls": "dask", "ray": "ray"}
+"""Of URLs: whose cluster it is. `tcp` and `tls` are what Dask's scheduler prints as its address."""
+
+
+def open_backend(on: str | Submits | Backend, workers: int | None = None, setup: Setup = Setup()) -> Backend:
+    """Open a backend.
+
+    Args:
+        on: One of `NAMES`; the URL of a cluster, such as `dask://host:8786`, `tcp://host:8786` or
+            `ray://host:10001`; any executor that speaks PEP 3148; or a backend, which is returned as it is.
+        workers: How many calls may run at a time; None is what suits the backend.
+        setup: How workers are made.
+    Raises:
+        UsageError: There is no such backend.
+        MissingExtra: It needs a package that is not installed, or a newer Python.
+    """
+    if isinstance(on, Backend):
+        return on
+    if not isinstance(on, str):
+        # A class would pass for its instance.
+        if isinstance(on, type) or not isinstance(on, Submits):
+            raise UsageError(f"on={on!r} is neither a name nor a URL nor an executor", hint=_hint(""))
+        return borrow(on, workers, setup)
+    scheme, _, rest = on.partition("://")
+    if rest and scheme in _SCHEMES:
+        return _open(_SCHEMES[scheme], workers, setup, f"tcp://{rest}" if scheme == "dask" else on)
+    if on not in _PLACES:
+        raise UsageError(f"there is no backend {on!r}", hint=_hint(scheme if rest else on))
+    return _open(on, workers, setup, None)
+
+
+def _open(name: str, workers: int | None, setup: Setup, address: str | None) -> Backend:
+    place = _PLACES[name]
+    try:
+        module = importlib.import_module(f"headway.run.backends.{place.module}")
+    except ModuleNotFoundError as error:
+        # Not when a package is there and broken: what is missing then is for the reader to see.
+        if not place.needs or error.name != place.needs:
+            raise
+        raise MissingExtra(
+            f"on={name!r} needs the package {place.needs}, which is not installed",
+            hint=f"pip install 'headway[{place.extra}]'",
+        ) from error
+    cls = getattr(module, place.cls)
+    backend = cls(workers, setup) if address is None else cls(workers, setup, address=address)
+    return cast("Backend", backend)
+
+
+def _hint(word: str) -> str:
+    known = f"one of {', '.join(NAMES)}, dask://HOST:PORT, ray://HOST:PORT, or an executor"
+    close = difflib.get_close_matches(word, [*NAMES, "auto"], n=1)
+    return f"did you mean {close[0]!r}? It is {known}" if close else f"it is {known}"
