@@ -101,3 +101,11 @@ class MissingExtra(HeadwayError, ImportError):
 
 class ChannelClosed(HeadwayError):
     """The channel is closed: nothing more can be sent, or nothing is left to receive."""
+
+
+class WouldBlock(HeadwayError):
+    """Something cannot be done without waiting, and was asked for without; nothing has changed."""
+
+
+class Cancelled(CallError):
+    """The scope around this was cancelled, and so is what waited in it, or was to run in it."""

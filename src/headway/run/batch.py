@@ -54,7 +54,18 @@ class Batch:
             the backend drops it without a portion.
     """
 
-    __slots__ = ("claim", "fn", "items", "kwargs", "number", "sink", "star", "submitted_ns", "tag", "timeout_s")
+    __slots__ = (
+        "claim",
+        "fn",
+        "items",
+        "kwargs",
+        "number",
+        "sink",
+        "star",
+        "submitted_ns",
+        "tag",
+        "timeout_s",
+    )
 
     def __init__(
         self,
@@ -101,7 +112,10 @@ def run_calls(
     """Make calls one after the other, in this thread.
 
     Args:
-        fn, items, star, kwargs: As in `Batch`.
+        fn: As in `Batch`.
+        items: Likewise.
+        star: Likewise.
+        kwargs: Likewise.
         interruptible: This is the caller's own thread, where a KeyboardInterrupt is for the caller.
     Returns:
         What each returned, None for one that raised; and what those raised, by their place.
@@ -136,8 +150,6 @@ def run_calls(
 def run_portion(batch: Batch, sent_ns: int, worker: str, *, interruptible: bool = False) -> Portion:
     """Run a whole batch in this thread."""
     cpu_ns, started_ns = time.thread_time_ns(), time.monotonic_ns()
-    values, errors = run_calls(
-        batch.fn, batch.items, batch.star, batch.kwargs, interruptible=interruptible
-    )
+    values, errors = run_calls(batch.fn, batch.items, batch.star, batch.kwargs, interruptible=interruptible)
     spent = Spent(sent_ns, started_ns, time.monotonic_ns(), time.thread_time_ns() - cpu_ns, worker)
     return Portion(batch, 0, values, errors, spent)

@@ -59,7 +59,9 @@ class Threads(Backend):
         self._lock = threading.Lock()
         self._threads: dict[int, threading.Thread] = {}
         self._numbers = itertools.count()
-        self._idle = 0  # a lower bound: a thread that is called may find its batch taken by another
+        # invariant: no more than the threads that wait for a batch and have not been called. Whoever puts
+        # something into the queue calls one, under the lock; a busy thread may take it first.
+        self._idle = 0
         self._closed = False
         self._initializer_failed: InitializerFailed | None = None
         _open.add(self)
@@ -68,11 +70,15 @@ class Threads(Backend):
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            self._queue.put((batch, contextvars.copy_context()))
-            if self._idle:
-                self._idle -= 1
-            elif len(self._threads) < self.workers:
+            if not self._put((batch, contextvars.copy_context())) and len(self._threads) < self.workers:
                 self._start()
+
+    def _put(self, work: _Work | None) -> bool:
+        self._queue.put(work)
+        if not self._idle:
+            return False
+        self._idle -= 1
+        return True
 
     def _start(self) -> None:
         number = next(self._numbers)
@@ -94,7 +100,7 @@ class Threads(Backend):
             for _ in range(min(workers - len(self._threads), waiting)):
                 self._start()
             for _ in range(len(self._threads) - workers):
-                self._queue.put(None)
+                self._put(None)
 
     def close(self, *, wait: bool = True, abort: bool = False) -> None:
         with self._lock:
@@ -102,7 +108,7 @@ class Threads(Backend):
             abandoned = self._take_all() if abort else []
             # Behind all batches, one for each thread; a surplus one, from `resize`, does no harm.
             for _ in self._threads:
-                self._queue.put(None)
+                self._put(None)
             threads = list(self._threads.values())
         for batch in abandoned:
             if batch.claim():
@@ -130,7 +136,9 @@ class Threads(Backend):
                 work = self._queue.get_nowait()
             except queue.Empty:
                 with self._lock:
-                    self._idle += 1
+                    # Subtle: under the lock, since what was put meanwhile has called nobody.
+                    if self._queue.empty():
+                        self._idle += 1
                 work = self._queue.get()
             if work is None:
                 with self._lock:

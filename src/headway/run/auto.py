@@ -1,0 +1,352 @@
+"""`on="auto"`: which backend, by measuring the calls themselves.
+
+Every call that is measured is a real one. The states, and what leads from one to the next:
+
+```
+          busy, and more than a moment is left
+ measure ────────────────────────────────────► probe ── threads' CPU adds up ──► threads
+ (serial)                                        │ stuck at one core: the GIL
+    │ mostly waits                               ▼
+    └───────────► waiting (threads, more     may it leave this process, and is it worth it?
+                  as long as that helps)       │ yes                 │ no
+                                               ▼                     ▼
+                                             starting ──────────► serial, or processes when they are up
+```
+
+In every state the last calls are looked at again: when the work changes, so does the backend. A reader that is a task
+of an event loop, and an executor, have no thread to spend: there, measuring begins with the probe.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import time
+from collections.abc import Callable
+from typing import Any
+
+from headway.errors import CannotSend
+from headway.run.backends.contract import Backend, Setup
+from headway.run.backends.open import open_backend
+from headway.run.batch import Batch, Portion
+from headway.run.cores import available_cores
+from headway.run.effects import effect
+
+__all__ = ["Auto", "Opened"]
+
+MOMENT_NS = 2_000_000
+"""What is shorter than this in all is not worth moving."""
+WAITS = 0.5
+"""Calls that use less of a core than this mostly wait."""
+TINY_NS = 3_000
+"""Calls shorter than this cost about as much to send as to run."""
+PROBE_NS = 8_000_000
+"""A probe lasts at least so long."""
+START_NS = 120_000_000
+"""What it costs to start worker processes, when there are none."""
+SCALES = 0.4
+"""Of each further core, threads must use this part to be kept for busy calls."""
+FIRST_THREADS, MOST_THREADS = 32, 512
+GAIN = 1.15
+"""More threads are kept if they raise the throughput by this factor."""
+WINDOW_NS = 20_000_000
+"""Throughput is compared over at least so long."""
+
+
+class Opened:
+    """The backends that were opened so far, shared by all who choose among them.
+
+    Args:
+        workers: What the user asked for; None leaves it to the backend.
+        setup: Of the workers.
+    """
+
+    def __init__(self, workers: int | None, setup: Setup) -> None:
+        self.workers = workers
+        self._setup = setup
+        self._backends: dict[str, Backend] = {}
+
+    def get(self, name: str) -> Backend:
+        """The backend of this name."""
+        if name not in self._backends:
+            self._backends[name] = open_backend(name, self.workers, self._setup)
+        return self._backends[name]
+
+    def close(self, *, wait: bool, abort: bool) -> None:
+        """Close all."""
+        for backend in self._backends.values():
+            backend.close(wait=wait, abort=abort)
+
+
+class _Window:
+    """What calls took since some moment."""
+
+    def __init__(self) -> None:
+        self.since_ns = time.monotonic_ns()
+        self.calls = self.portions = 0
+        self.run_ns = self.cpu_ns = 0
+
+    def add(self, portion: Portion) -> bool:
+        """Count a portion, unless it began before the window did."""
+        spent = portion.spent
+        if not spent.started_ns or spent.started_ns < self.since_ns:
+            return False
+        self.calls += len(portion.values)
+        self.portions += 1
+        self.run_ns += spent.ended_ns - spent.started_ns
+        self.cpu_ns += spent.cpu_ns
+        return True
+
+    @property
+    def elapsed_ns(self) -> int:
+        return max(time.monotonic_ns() - self.since_ns, 1)
+
+    @property
+    def call_ns(self) -> float:
+        return self.run_ns / max(self.calls, 1)
+
+    @property
+    def busy(self) -> float:
+        """How much of a core a call uses while it runs: 1.0 is all of it."""
+        return self.cpu_ns / max(self.run_ns, 1)
+
+    @property
+    def cores(self) -> float:
+        """How many cores all calls together have used."""
+        return self.cpu_ns / self.elapsed_ns
+
+    @property
+    def rate(self) -> float:
+        """Calls a second."""
+        return self.calls / self.elapsed_ns * 1e9
+
+
+class Auto:
+    """Chooses the backend for one function.
+
+    Args:
+        fn: The function.
+        opened: Where backends come from.
+        inline: Whether calls may run in the thread that submits them.
+        stops: Whether calls must be stoppable, since they have a time limit: then it is processes.
+    """
+
+    def __init__(self, fn: Callable[..., Any], opened: Opened, *, inline: bool, stops: bool = False) -> None:
+        self._fn = fn
+        self._opened = opened
+        self._cores = available_cores()
+        self._why: list[str] = []
+        self._stays: str | None = None
+        self._serial_ns = math.inf  # what a call took when nothing ran beside it
+        self._best_rate = 0.0
+        self._best_workers = 0
+        self._climbing = False
+        self._sample: Portion | None = None
+        self._window = _Window()
+        self._state: Callable[[Portion, float], None]
+        if stops:
+            self._go("processes", "timeout_s needs workers that can be stopped", self._in_processes)
+        elif inline:
+            self._go("serial", None, self._measure)
+        else:
+            self._go("threads", None, self._probe)
+
+    backend: Backend
+
+    def why(self) -> list[str]:
+        """The reasons for each choice, in order."""
+        return list(self._why)
+
+    def close(self, *, wait: bool, abort: bool) -> None:
+        """Close all backends that were tried."""
+        self._opened.close(wait=wait, abort=abort)
+
+    def rescue(self, error: BaseException) -> bool:
+        """Whether a call that failed is to run again: it was never begun, since it could not be sent."""
+        if not isinstance(error, CannotSend) or error.path.startswith("result"):
+            return False
+        if not self.backend.local:
+            self._stays = error.message
+            self._go("threads", f"stays in this process: {error.message}", self._threads)
+        return True
+
+    def learn(self, portion: Portion, remaining: int | None) -> None:
+        """Take in what calls took, and think again."""
+        self._sample = portion
+        if self._window.add(portion):
+            self._state(portion, math.inf if remaining is None else remaining * self._window.call_ns)
+
+    def _go(self, name: str, why: str | None, state: Callable[[Portion, float], None]) -> None:
+        self.backend = self._opened.get(name)
+        self._state = state
+        self._window = _Window()
+        if why is not None:
+            self._why.append(f"{name}: {why}")
+
+    # Each state is told of a portion of its own window, and how many ns of calls are left.
+
+    def _measure(self, portion: Portion, left_ns: float) -> None:
+        seen = self._window
+        if seen.run_ns < MOMENT_NS / 4 and left_ns > MOMENT_NS:
+            return
+        self._serial_ns = seen.call_ns
+        if not self._why:
+            self._why.append(
+                f"measured {seen.calls} calls: {_time(seen.call_ns)} each, {seen.busy:.0%} on a core"
+            )
+        if left_ns < MOMENT_NS:
+            return
+        if seen.busy < WAITS and seen.call_ns > TINY_NS:
+            self._wait(f"calls wait {1 - seen.busy:.0%} of their time")
+        elif seen.call_ns > TINY_NS and self._cores > 1 and self._opened.workers != 1:
+            self._begin_probe()
+        else:
+            self._window = _Window()
+
+    def _begin_probe(self) -> None:
+        self._go("threads", None, self._probe)
+        self.backend.resize(min(self._opened.workers or self._cores, self._cores))
+
+    def _probe(self, portion: Portion, left_ns: float) -> None:
+        seen, workers = self._window, self.backend.workers
+        if seen.portions < 2 * workers or seen.elapsed_ns < PROBE_NS:
+            return
+        if seen.busy < WAITS and seen.cores < 1 - WAITS / 2:
+            self._wait(f"calls wait {1 - seen.busy:.0%} of their time")
+        elif seen.cores > 1 + SCALES * (min(workers, self._cores) - 1):
+            self._go(
+                "threads", f"{workers} threads used {seen.cores:.2f} cores: no GIL in the way", self._threads
+            )
+        else:
+            self._leave(seen.cores, left_ns)
+
+    def _leave(self, cores: float, left_ns: float) -> None:
+        stuck = f"{self.backend.workers} threads used {cores:.2f} cores: the GIL"
+        self._stays = self._stays or effect(self._fn)
+        if self._stays is None:
+            self._stays = self._not_worth(left_ns)
+        if self._stays is not None:
+            self._stay(f"{stuck}; stays in this process: {self._stays}")
+            return
+        self._why.append(f"processes: {stuck}")
+        self._start()
+
+    def _stay(self, why: str) -> None:
+        # With the GIL in the way one thread is as good as many, and the caller's own is the nearest.
+        here = "serial" if self._serial_ns < math.inf else "threads"
+        self._go(here, why, self._keep_on)
+
+    def _keep_on(self, portion: Portion, left_ns: float) -> None:
+        seen = self._window
+        if seen.elapsed_ns > 50 * WINDOW_NS:
+            if seen.busy < WAITS and seen.call_ns > TINY_NS:
+                self._wait(f"calls wait {1 - seen.busy:.0%} of their time now")
+            else:
+                self._window = _Window()
+
+    def _not_worth(self, left_ns: float) -> str | None:
+        """Why sending calls to other processes would gain nothing."""
+        gain_ns = left_ns * (1 - 1 / self._cores)
+        if gain_ns < START_NS:
+            return f"{_time(left_ns)} of calls are left, starting processes takes {_time(START_NS)}"
+        sample = self._sample
+        if sample is None or not sample.values:
+            return None
+        began_ns = time.perf_counter_ns()
+        buffers: list[pickle.PickleBuffer] = []
+        try:
+            place = sample.first
+            pickle.dumps((sample.batch.items[place], sample.batch.kwargs), 5, buffer_callback=buffers.append)
+            pickle.dumps(sample.values[0], 5, buffer_callback=buffers.append)
+        except Exception:
+            # Perhaps it takes a stronger pickler: sending tells, and what cannot be sent comes back here.
+            return None
+        # Shared memory is written once, at about 2 GB/s.
+        sending_ns = 3 * (time.perf_counter_ns() - began_ns) + sum(len(b.raw()) for b in buffers) / 2
+        call_ns = min(self._serial_ns, self._window.call_ns)
+        if sending_ns > call_ns * (1 - 1 / self._cores):
+            return f"a call takes {_time(call_ns)}, sending it {_time(sending_ns)}"
+        return None
+
+    def _start(self) -> None:
+        """Start the processes, and work on here until they are up."""
+        processes = self._opened.get("processes")
+        up: list[Portion] = []
+        for _ in range(processes.workers):
+            processes.submit(Batch(os.getpid, [()], up.append, star=True))
+        if self._serial_ns < math.inf:
+            self.backend = self._opened.get("serial")
+        self._window = _Window()
+
+        def starting(portion: Portion, left_ns: float) -> None:
+            if up:
+                self._go("processes", None, self._in_processes)
+
+        self._state = starting
+
+    def _in_processes(self, portion: Portion, left_ns: float) -> None:
+        seen = self._window
+        if seen.elapsed_ns < 5 * WINDOW_NS or seen.portions < 4 * self.backend.workers:
+            return
+        if seen.busy < WAITS / 2 and not self._must_stop:
+            self._wait(f"calls wait {1 - seen.busy:.0%} of their time now")
+        elif seen.rate * self._serial_ns < 0.8e9 and self._serial_ns < math.inf and not self._must_stop:
+            self._stays = f"processes gave {seen.rate * self._serial_ns / 1e9:.2f} of the speed without them"
+            self._stay(self._stays)
+        else:
+            self._window = _Window()
+
+    @property
+    def _must_stop(self) -> bool:
+        return bool(self._why) and self._why[0].startswith("processes: timeout_s")
+
+    def _threads(self, portion: Portion, left_ns: float) -> None:
+        seen = self._window
+        if seen.elapsed_ns < 10 * WINDOW_NS or seen.portions < 4 * self.backend.workers:
+            return
+        if seen.busy < WAITS:
+            self._wait(f"calls wait {1 - seen.busy:.0%} of their time now")
+        elif self._stays is None and seen.cores < 1 + SCALES / 2 * (self.backend.workers - 1):
+            self._begin_probe()
+        else:
+            self._window = _Window()
+
+    def _wait(self, why: str) -> None:
+        workers = self._opened.workers
+        self._go("threads", why, self._climb)
+        self._climbing = workers is None
+        self._best_rate = 0.0
+        self.backend.resize(workers or FIRST_THREADS)
+
+    def _climb(self, portion: Portion, left_ns: float) -> None:
+        """More threads, as long as they raise the throughput."""
+        seen, workers = self._window, self.backend.workers
+        if seen.elapsed_ns < WINDOW_NS or seen.calls < 2 * workers:
+            return
+        rate = seen.rate
+        if seen.busy > 1 - WAITS / 2 and seen.cores > 1 - WAITS / 2:
+            self._begin_probe()
+            return
+        self._window = _Window()
+        if not self._climbing:
+            return
+        if rate > GAIN * self._best_rate and seen.cores < 0.9:
+            self._best_rate, self._best_workers = rate, workers
+            if workers < MOST_THREADS and left_ns > 2 * seen.call_ns * workers:
+                self.backend.resize(2 * workers)
+                self._why.append(f"threads: {workers} gave {rate:.3g} calls/s, trying {2 * workers}")
+        else:
+            self._climbing = False
+            if workers > self._best_workers and rate < self._best_rate:
+                self.backend.resize(self._best_workers)
+                self._why.append(f"threads: {workers} gave {rate:.3g} calls/s, back to {self._best_workers}")
+
+
+def _time(ns: float) -> str:
+    if math.isinf(ns):
+        return "an unknown time"
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.3g} ns"

@@ -1,0 +1,248 @@
+"""`Executor`: the interface of concurrent.futures over any backend."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import Any, ParamSpec, TypeVar
+
+from headway import seam
+from headway.errors import UsageError
+from headway.run.auto import Auto, Opened
+from headway.run.backends.contract import Backend
+from headway.run.batch import Batch, Portion
+from headway.run.flow import Choice
+from headway.run.future import Future
+from headway.run.options import On, StageOptions, choose, is_coroutine_function
+from headway.run.retry import Retry
+
+__all__ = ["Executor"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_KNOWN = 256
+"""Of so many functions `auto` remembers what it has learnt."""
+
+
+class Executor(concurrent.futures.Executor):
+    """Runs calls and gives their futures (PEP 3148); for `with`, `run_in_executor` and whatever takes an executor.
+
+    `map` is that of concurrent.futures and submits everything at once; `headway.map(..., on=executor)` is lazy.
+
+    Args:
+        on: As for `headway.map`. "auto" learns for each function: its first calls run on threads.
+        workers: How many calls may run at a time; None is what suits the backend.
+        timeout_s: A call that runs longer is stopped and fails with TimedOut; not on threads.
+        retries: How often a failed call is tried again, or a `Retry`.
+        initializer: Called in each worker before its first call, with `initargs`.
+        initargs: Its arguments.
+        memory_bytes: What a worker process may allocate.
+    Raises:
+        UsageError: The arguments do not go together.
+    """
+
+    def __init__(
+        self,
+        on: On = "auto",
+        workers: int | None = None,
+        *,
+        timeout_s: float | None = None,
+        retries: int | Retry = 0,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        memory_bytes: int | None = None,
+    ) -> None:
+        self._options = StageOptions(
+            on=on,
+            workers=workers,
+            timeout_s=timeout_s,
+            initializer=initializer,
+            initargs=initargs,
+            memory_bytes=memory_bytes,
+        )
+        retry = retries if isinstance(retries, Retry) else Retry(retries)
+        self._retry = retry if retry.times else None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._pending: dict[Future[Any], Batch] = {}
+        self._timers: set[threading.Timer] = set()
+        self._opened = Opened(workers, self._options.setup)
+        self._choices: dict[object, Choice] = {}
+        self._fixed = None if on == "auto" else choose(abs, self._options, loop=None, inline=False)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Ask for a call.
+
+        Returns:
+            Its future.
+        Raises:
+            RuntimeError: The executor is shut down.
+        """
+        future: Future[T] = Future(self._stop)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            choice = self._choice(fn)
+            batch = Batch(
+                fn,
+                [args],
+                self._take,
+                star=True,
+                kwargs=kwargs,
+                timeout_s=self._options.timeout_s,
+                claim=future.set_running_or_notify_cancel,
+            )
+            batch.tag = (future, choice, choice.backend, 1)
+            self._pending[future] = batch
+            backend = choice.backend
+        self._give(batch, backend)
+        return future
+
+    def _choice(self, fn: Callable[..., Any]) -> Choice:
+        if self._fixed is not None:
+            return self._fixed
+        # Two lambdas made by the same line are the same function here.
+        key = getattr(getattr(fn, "__func__", fn), "__code__", None) or id(fn)
+        choice = self._choices.get(key)
+        if choice is None:
+            if len(self._choices) >= _KNOWN:
+                self._choices.pop(next(iter(self._choices)))
+            if is_coroutine_function(fn):
+                choice = _Task(self._opened)
+            else:
+                stops = self._options.timeout_s is not None or self._options.memory_bytes is not None
+                choice = Auto(fn, self._opened, inline=False, stops=stops)
+            self._choices[key] = choice
+        return choice
+
+    def _give(self, batch: Batch, backend: Backend) -> None:
+        if seam.observers:
+            seam.submitted(batch, backend.name)
+        try:
+            backend.submit(batch)
+        except BaseException:
+            self._pending.pop(batch.tag[0], None)
+            raise
+
+    def _take(self, portion: Portion) -> None:
+        batch = portion.batch
+        future, choice, _, tried = batch.tag
+        if seam.observers:
+            seam.ended(portion)
+        error = portion.errors.get(0)
+        with self._lock:
+            again = error is not None and choice.rescue(error)
+            if not again:
+                choice.learn(portion, None)
+        if again:
+            self._run_again(batch, 0.0, tried)
+            return
+        pause_s = None if error is None or self._retry is None else self._retry.again(error, tried)
+        if pause_s is not None and not isinstance(error, CancelledError):
+            self._run_again(batch, pause_s, tried + 1)
+            return
+        self._pending.pop(future, None)
+        future.settle(portion.values[0], error)
+
+    def _run_again(self, batch: Batch, pause_s: float, tried: int) -> None:
+        future, choice, _, _ = batch.tag
+
+        def give() -> None:
+            again = Batch(
+                batch.fn, batch.items, self._take, star=True, kwargs=batch.kwargs, timeout_s=batch.timeout_s
+            )
+            with self._lock:
+                self._timers.discard(timer)
+                again.tag = (future, choice, choice.backend, tried)
+                if future.done():
+                    return
+                self._pending[future] = again
+            try:
+                self._give(again, choice.backend)
+            except RuntimeError as error:  # shut down meanwhile
+                future.settle(None, error)
+
+        timer = threading.Timer(pause_s, give)
+        timer.daemon = True
+        if pause_s:
+            with self._lock:
+                self._timers.add(timer)
+            timer.start()
+        else:
+            give()
+
+    def _stop(self, future: Future[Any]) -> bool:
+        with self._lock:
+            batch = self._pending.get(future)
+        if batch is None or not future.running():
+            return False
+        backend: Backend = batch.tag[2]
+        return backend.stop(batch, CancelledError()) and future.cancelled()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls, and let the workers go when all is done.
+
+        Args:
+            wait: Return only then.
+            cancel_futures: Cancel what has not begun.
+        """
+        with self._lock:
+            self._closed = True
+            pending = list(self._pending)
+            timers = list(self._timers)
+        if cancel_futures:
+            for future in pending:
+                if concurrent.futures.Future.cancel(future):
+                    self._pending.pop(future, None)
+        if wait:
+            for timer in timers:
+                timer.join()
+        if self._fixed is not None:
+            self._fixed.close(wait=wait, abort=False)
+        self._opened.close(wait=wait, abort=False)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            # Whoever presses Ctrl-C does not want to wait for what is left.
+            with contextlib.suppress(UsageError):
+                self.abort()
+            return None
+        self.shutdown(wait=True)
+        return None
+
+    def abort(self) -> None:
+        """Shut down at once: cancel what has not begun, and stop what runs where that is possible."""
+        self.shutdown(wait=False, cancel_futures=True)
+        if self._fixed is not None:
+            self._fixed.close(wait=False, abort=True)
+        self._opened.close(wait=False, abort=True)
+
+    def why(self) -> dict[str, list[str]]:
+        """For each function that "auto" knows: which backends it chose, and the numbers why."""
+        with self._lock:
+            return {
+                getattr(key, "co_qualname", str(key)): choice.why() for key, choice in self._choices.items()
+            }
+
+
+class _Task:
+    """The choice for a coroutine function."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.backend = opened.get("asyncio")
+
+    def learn(self, portion: Portion, remaining: int | None) -> None:
+        """Nothing to choose."""
+
+    def rescue(self, error: BaseException) -> bool:
+        return False
+
+    def close(self, *, wait: bool, abort: bool) -> None:
+        """Closed by whoever opened it."""
+
+    def why(self) -> list[str]:
+        return ["asyncio: a coroutine function"]

@@ -1,0 +1,425 @@
+"""Items flow through stages: each stage gives batches to its backend and takes outcomes back, with backpressure.
+
+A flow has no thread of its own. Whoever reads its results drives it: `pump` gives work to the backends, `take`
+takes in what came back. Nothing here is shared between threads but the queue of portions, so nothing is locked.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from headway import seam
+from headway.run.backends.contract import Backend
+from headway.run.batch import NO_KWARGS, Batch, Portion
+from headway.run.report import Tally
+from headway.run.retry import Retry
+from headway.run.sizing import Sizer
+
+__all__ = ["Choice", "Fixed", "Flow", "Source", "Stage"]
+
+_AHEAD = 4
+"""Batches for each worker that a stage may have out: given to the backend, or done and not yet read."""
+
+
+class Choice(Protocol):
+    """Which backend a stage uses; may change its mind."""
+
+    backend: Backend
+
+    def learn(self, portion: Portion, remaining: int | None) -> None:
+        """Take in what calls cost; may replace `backend`."""
+
+    def rescue(self, error: BaseException) -> bool:
+        """Whether a call is to run again, on what is `backend` then: it was never begun, it could not be sent."""
+
+    def close(self, *, wait: bool, abort: bool) -> None:
+        """Close each backend that it has opened."""
+
+    def why(self) -> list[str]:
+        """The reasons for its choices, in order."""
+
+
+class Fixed:
+    """The backend that was asked for.
+
+    Args:
+        backend: It.
+        owned: Whether it is to be closed with the flow.
+    """
+
+    def __init__(self, backend: Backend, *, owned: bool) -> None:
+        self.backend = backend
+        self._owned = owned
+
+    def learn(self, portion: Portion, remaining: int | None) -> None:
+        """Nothing to choose."""
+
+    def rescue(self, error: BaseException) -> bool:
+        """What was asked for is kept."""
+        return False
+
+    def close(self, *, wait: bool, abort: bool) -> None:
+        """Close the backend, if it is ours."""
+        if self._owned:
+            self.backend.close(wait=wait, abort=abort)
+
+    def why(self) -> list[str]:
+        """That it was asked for."""
+        return [f"on={self.backend.name!r} was asked for"]
+
+
+class Source:
+    """What comes in: an iterator that is pulled in the reader's thread, never more than is needed.
+
+    Args:
+        items: Gives one item for each call.
+        length: How many, if that is known.
+    """
+
+    def __init__(self, items: Iterator[Any], length: int | None) -> None:
+        self._items = items
+        self.length = length
+        self.ended = False
+        self.failure: BaseException | None = None
+        self._pull_ns = 0.0
+
+    def get(self, count: int) -> list[Any]:
+        """Up to `count` items; fewer at the end, or when the source is too slow to give so many in a millisecond."""
+        if self.ended:
+            return []
+        if self._pull_ns:
+            count = max(1, min(count, int(1_000_000 / self._pull_ns)))
+        began_ns = time.perf_counter_ns()
+        got: list[Any] = []
+        try:
+            got.extend(itertools.islice(self._items, count))
+        except Exception as error:
+            # What came before the failure is in `got`: list.extend appends as it goes.
+            self.failure = error
+            self.ended = True
+        else:
+            self.ended = len(got) < count
+        if got:
+            self._pull_ns = max((time.perf_counter_ns() - began_ns) / len(got), 1.0)
+        return got
+
+
+class _Slot:
+    """A batch and what has come back of it, until the last of it was passed on."""
+
+    __slots__ = ("batch", "missing", "next", "parts", "tries")
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.missing = len(batch)
+        self.next = 0
+        self.parts: dict[int, tuple[list[Any], dict[int, BaseException]]] = {}
+        self.tries: dict[int, int] = {}
+
+
+class Stage:
+    """One function that all items go through.
+
+    Args:
+        fn: What to call.
+        choice: Of the backend.
+        star: Whether an item is a tuple of arguments.
+        kwargs: For all calls.
+        ordered: Whether results leave in the order of their items.
+        on_error: "raise", "return" or "skip".
+        retry: Of failed calls.
+        timeout_s: For each call.
+        buffer: How many items may be out at a time; None lets it depend on how long they take.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        choice: Choice,
+        *,
+        star: bool = False,
+        kwargs: Mapping[str, Any] = NO_KWARGS,
+        ordered: bool = True,
+        on_error: str = "raise",
+        retry: Retry | None = None,
+        timeout_s: float | None = None,
+        buffer: int | None = None,
+    ) -> None:
+        self.fn = fn
+        self.choice = choice
+        self.tally = Tally()
+        self.failure: BaseException | None = None
+        self.ready: deque[list[Any]] = deque()
+        """Chunks of results, not one of them empty."""
+        self._star = star
+        self._kwargs = kwargs
+        self._ordered = ordered
+        self._on_error = on_error
+        self._retry = retry
+        self._timeout_s = timeout_s
+        self._buffer = buffer
+        self._sizer = Sizer(choice.backend.batch_ns)
+        self._sized_for = choice.backend
+        self._slots: deque[_Slot] = deque()  # the open batches in the order of their items
+        self._later: list[tuple[int, int, _Slot, int]] = []  # heap of retries: when, tie-breaker, what
+        self._ties = itertools.count()
+        self._out = 0  # items given to the backend whose results were not yet taken from `ready`
+        self._put: Callable[[Portion], None]
+        self._upstream: Source | Stage
+
+    def connect(self, upstream: Source | Stage, put: Callable[[Portion], None]) -> None:
+        """Say where items come from, and where backends put portions."""
+        self._upstream = upstream
+        self._put = put
+
+    @property
+    def length(self) -> int | None:
+        """How many results there will be, if that is known."""
+        return None if self._on_error == "skip" else self._upstream.length
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self._intake_ended and not self._slots and not self.ready
+
+    @property
+    def _intake_ended(self) -> bool:
+        return self.failure is not None or self._upstream.ended
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is out that will come back."""
+        return bool(self._slots)
+
+    @property
+    def due_ns(self) -> int | None:
+        """When the next retry is due, on the monotonic clock."""
+        return self._later[0][0] if self._later else None
+
+    def get(self, count: int) -> list[Any]:
+        """Results for the next stage, `count` at most."""
+        got: list[Any] = []
+        while self.ready and len(got) < count:
+            chunk = self.ready.popleft()
+            room = count - len(got)
+            if len(chunk) > room:
+                self.ready.appendleft(chunk[room:])
+                chunk = chunk[:room]
+            got += chunk
+        self._out -= len(got)
+        return got
+
+    def take_chunk(self) -> list[Any]:
+        """The oldest chunk of results."""
+        chunk = self.ready.popleft()
+        self._out -= len(chunk)
+        return chunk
+
+    def pump(self) -> None:
+        """Give the backend as much as it should have now."""
+        self._retry_what_is_due()
+        while not self._intake_ended:
+            backend = self.choice.backend
+            if backend is not self._sized_for:
+                self._sizer, self._sized_for = Sizer(backend.batch_ns), backend
+            length = self._upstream.length
+            remaining = None if length is None else max(length - self.tally.submitted, 1)
+            count = self._sizer.size(remaining, backend.workers)
+            # A backend that runs calls at once must not run ahead of its reader.
+            room = self._room(count, backend) - self._out
+            if room <= 0:
+                return
+            items = self._upstream.get(min(count, room))
+            if not items:
+                return
+            self._submit(backend, items)
+
+    def _room(self, count: int, backend: Backend) -> int:
+        if backend.name == "serial":
+            return count if self._buffer is None else min(count, self._buffer)
+        return self._buffer or _AHEAD * backend.workers * count
+
+    def _submit(self, backend: Backend, items: list[Any]) -> None:
+        batch = Batch(
+            self.fn, items, self._put, star=self._star, kwargs=self._kwargs, timeout_s=self._timeout_s
+        )
+        slot = _Slot(batch)
+        batch.tag = (self, slot, 0)
+        self._slots.append(slot)
+        self._out += len(items)
+        self.tally.submitted += len(items)
+        if seam.observers:
+            seam.submitted(batch, backend.name)
+        began_ns = time.perf_counter_ns()
+        backend.submit(batch)
+        if backend.name != "serial":
+            self._sizer.sent(len(items), time.perf_counter_ns() - began_ns)
+
+    def take(self, portion: Portion) -> None:
+        """Take in outcomes that came back."""
+        self.tally.add(portion)
+        self._sizer.learn(portion)
+        if seam.observers:
+            seam.ended(portion)
+        length = self._upstream.length
+        self.choice.learn(portion, None if length is None else length - self.tally.done)
+        _, slot, offset = portion.batch.tag
+        first = offset + portion.first
+        if portion.errors:
+            self._keep_or_retry(slot, first, portion)
+        else:
+            self._keep(slot, first, portion.values, {})
+
+    def _keep_or_retry(self, slot: _Slot, first: int, portion: Portion) -> None:
+        start = 0
+        kept: dict[int, BaseException] = {}
+        for place in sorted(portion.errors):
+            pause_s = self._pause_s(slot, first + place, portion.errors[place])
+            if pause_s is None:
+                kept[place - start] = portion.errors[place]
+                continue
+            self._keep(slot, first + start, portion.values[start:place], kept)
+            self._later_add(slot, first + place, int(pause_s * 1e9))
+            start, kept = place + 1, {}
+        self._keep(slot, first + start, portion.values[start:], kept)
+        self._retry_what_is_due()
+
+    def _pause_s(self, slot: _Slot, index: int, error: BaseException) -> float | None:
+        """How long until a failed call runs again; None if that was it."""
+        if self.choice.rescue(error):
+            self.tally.done -= 1
+            return 0.0
+        tried = slot.tries.get(index, 0) + 1
+        pause_s = None if self._retry is None else self._retry.again(error, tried)
+        if pause_s is not None:
+            slot.tries[index] = tried
+            self.tally.done -= 1
+            self.tally.retried += 1
+        return pause_s
+
+    def _later_add(self, slot: _Slot, index: int, pause_ns: int) -> None:
+        heapq.heappush(self._later, (time.monotonic_ns() + pause_ns, next(self._ties), slot, index))
+
+    def _retry_what_is_due(self) -> None:
+        while self._later and self._later[0][0] <= time.monotonic_ns():
+            _, _, slot, index = heapq.heappop(self._later)
+            if self.failure is not None:
+                continue
+            batch = Batch(
+                self.fn,
+                [slot.batch.items[index]],
+                self._put,
+                star=self._star,
+                kwargs=self._kwargs,
+                timeout_s=self._timeout_s,
+            )
+            batch.tag = (self, slot, index)
+            if seam.observers:
+                seam.submitted(batch, self.choice.backend.name)
+            self.choice.backend.submit(batch)
+
+    def _keep(self, slot: _Slot, first: int, values: list[Any], errors: dict[int, BaseException]) -> None:
+        """Keep outcomes that are final, and pass on what is next."""
+        if not values:
+            return
+        slot.missing -= len(values)
+        if not self._ordered:
+            self._pass_on(values, errors)
+            if not slot.missing and self.failure is None:
+                self._slots.remove(slot)
+            return
+        slot.parts[first] = (values, errors)
+        while self._slots and self.failure is None:
+            head = self._slots[0]
+            part = head.parts.pop(head.next, None)
+            if part is None:
+                return
+            head.next += len(part[0])
+            if head.next == len(head.batch):
+                self._slots.popleft()
+            self._pass_on(*part)
+
+    def _pass_on(self, values: list[Any], errors: dict[int, BaseException]) -> None:
+        if not errors:
+            self.ready.append(values)
+            return
+        self.tally.failed += len(errors)
+        if self._on_error == "return":
+            for place, error in errors.items():
+                values[place] = error
+            self.ready.append(values)
+        elif self._on_error == "skip":
+            self._out -= len(errors)
+            kept = [value for place, value in enumerate(values) if place not in errors]
+            if kept:
+                self.ready.append(kept)
+        else:
+            place = min(errors)
+            if place:
+                self.ready.append(values[:place])
+            self.fail(errors[place])
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error: what is ready is still given out, nothing else is begun or waited for."""
+        self.failure = error
+        self._slots.clear()
+        self._later.clear()
+
+
+class Flow:
+    """A source and the stages that its items go through, one after the other.
+
+    Args:
+        source: What comes in.
+        stages: At least one.
+        put: Where backends put portions, from any thread; what reads the flow gets them there.
+    """
+
+    def __init__(self, source: Source, stages: list[Stage], put: Callable[[Portion], None]) -> None:
+        self.source = source
+        self.stages = stages
+        self.last = stages[-1]
+        upstream: Source | Stage = source
+        for stage in stages:
+            stage.connect(upstream, put)
+            upstream = stage
+
+    @property
+    def busy(self) -> bool:
+        """Whether portions will come."""
+        return any(stage.busy for stage in self.stages)
+
+    @property
+    def due_ns(self) -> int | None:
+        """When something is to be done though nothing comes."""
+        due = [stage.due_ns for stage in self.stages if stage.due_ns is not None]
+        return min(due) if due else None
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the flow ends early: of the failures, the one furthest downstream."""
+        for stage in reversed(self.stages):
+            if stage.failure is not None:
+                return stage.failure
+        return self.source.failure
+
+    def pump(self) -> None:
+        """Give every backend what it should have; the last stage first, since that makes room for the others."""
+        for stage in reversed(self.stages):
+            stage.pump()
+
+    def take(self, portion: Portion) -> None:
+        """Take in outcomes that came back, of whichever stage."""
+        stage: Stage = portion.batch.tag[0]
+        if stage.failure is None:
+            stage.take(portion)
+
+    def close(self, *, wait: bool, abort: bool) -> None:
+        """Let the backends go."""
+        for stage in self.stages:
+            stage.choice.close(wait=wait, abort=abort)

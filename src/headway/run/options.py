@@ -1,0 +1,123 @@
+"""The options that maps, steps and executors share, checked in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from headway.errors import UsageError
+from headway.run.auto import Auto, Opened
+from headway.run.backends.contract import Backend, Setup
+from headway.run.backends.open import open_backend
+from headway.run.flow import Choice, Fixed, Stage
+from headway.run.retry import Retry
+
+__all__ = ["On", "OnError", "StageOptions", "choose", "is_coroutine_function"]
+
+On = str | Executor | Backend
+"""What `on=` takes: a name or URL, an executor of concurrent.futures or like it, or a backend."""
+OnError = Literal["raise", "return", "skip"]
+
+
+def is_coroutine_function(fn: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine: also for partials, and objects whose `__call__` is one."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
+
+
+@dataclass(frozen=True)
+class StageOptions:
+    """Everything that says how a function is run over items; see `headway.map`."""
+
+    on: On = "auto"
+    workers: int | None = None
+    ordered: bool = True
+    on_error: OnError = "raise"
+    timeout_s: float | None = None
+    retries: int | Retry = 0
+    buffer: int | None = None
+    initializer: Callable[..., object] | None = None
+    initargs: tuple[Any, ...] = ()
+    memory_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ("raise", "return", "skip"):
+            raise UsageError(f"on_error={self.on_error!r}: it is 'raise', 'return' or 'skip'")
+        for name in ("workers", "buffer", "memory_bytes"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise UsageError(f"{name}={value!r}: it is at least 1, or None for what suits best")
+        if self.timeout_s is not None and not self.timeout_s > 0:
+            raise UsageError(f"timeout_s={self.timeout_s!r}: it is more than 0, or None for no limit")
+
+    @property
+    def setup(self) -> Setup:
+        """How workers are made."""
+        return Setup(self.initializer, self.initargs, self.memory_bytes)
+
+    def stage(
+        self, fn: Callable[..., Any], *, star: bool, loop: asyncio.AbstractEventLoop | None, inline: bool
+    ) -> Stage:
+        """The stage that runs `fn` so.
+
+        Args:
+            fn: The function.
+            star: Whether an item is a tuple of arguments.
+            loop: The event loop whose task reads the results, if it is one.
+            inline: Whether calls may run in the reader's thread.
+        """
+        retry = self.retries if isinstance(self.retries, Retry) else Retry(self.retries)
+        return Stage(
+            fn,
+            choose(fn, self, loop=loop, inline=inline),
+            star=star,
+            ordered=self.ordered,
+            on_error=self.on_error,
+            retry=retry if retry.times else None,
+            timeout_s=self.timeout_s,
+            buffer=self.buffer,
+        )
+
+
+def choose(
+    fn: Callable[..., Any], options: StageOptions, *, loop: asyncio.AbstractEventLoop | None, inline: bool
+) -> Choice:
+    """The backend for a function, or what will choose it.
+
+    Raises:
+        UsageError: The options do not go together.
+    """
+    on = options.on
+    if on == "auto" and not is_coroutine_function(fn):
+        return Auto(
+            fn,
+            Opened(options.workers, options.setup),
+            inline=inline and options.initializer is None and options.memory_bytes is None,
+            stops=options.timeout_s is not None or options.memory_bytes is not None,
+        )
+    if on == "auto":
+        on = "asyncio"
+    elif is_coroutine_function(fn) and on != "asyncio" and isinstance(on, str):
+        raise UsageError(
+            f"{getattr(fn, '__qualname__', fn)} is a coroutine function, which on={on!r} cannot run",
+            hint="leave `on` out, or give on='asyncio'",
+        )
+    if on == "asyncio" and loop is not None:
+        from headway.run.backends.event_loop import Asyncio
+
+        backend: Backend = Asyncio(options.workers, options.setup, loop=loop)
+    else:
+        backend = open_backend(on, options.workers, options.setup)
+    if options.timeout_s is not None and not backend.stops:
+        backend.close(wait=False)
+        raise UsageError(
+            f"timeout_s={options.timeout_s!r}: a call on {backend.name} cannot be stopped",
+            hint="on='processes' can; or give the call itself a time limit",
+        )
+    return Fixed(backend, owned=backend is not on)

@@ -1,0 +1,91 @@
+"""What became of the calls: how many, where, why there, and how their time was spent."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from headway.run.batch import Portion
+
+__all__ = ["Report", "StageReport", "Tally"]
+
+
+class Tally:
+    """Sums over the portions of a stage; all times in ns."""
+
+    def __init__(self) -> None:
+        self.submitted = 0
+        self.done = 0
+        self.failed = 0
+        self.retried = 0
+        self.batches = 0
+        self.queued_ns = self.sent_ns = self.running_ns = self.cpu_ns = self.returned_ns = 0
+        self.workers: dict[str, int] = {}
+
+    def add(self, portion: Portion) -> None:
+        """Count outcomes that came back."""
+        spent = portion.spent
+        count = len(portion.values)
+        self.done += count
+        self.batches += 1
+        if spent.worker:
+            self.workers[spent.worker] = self.workers.get(spent.worker, 0) + count
+        if spent.started_ns:
+            self.queued_ns += spent.sent_ns - portion.batch.submitted_ns
+            self.sent_ns += max(spent.started_ns - spent.sent_ns, 0)
+            self.running_ns += spent.ended_ns - spent.started_ns
+            self.cpu_ns += spent.cpu_ns
+            self.returned_ns += max(time.monotonic_ns() - spent.ended_ns, 0)
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """One stage of a flow; a map has one.
+
+    The four times are sums over batches: a batch stood in the queue, was on its way to the worker, ran, and was on
+    its way back until its reader took it in.
+    """
+
+    function: str
+    on: str
+    """The backend that it used last."""
+    workers: int
+    """How many calls it allowed at a time, last."""
+    why: list[str]
+    """How the backend was chosen, in order, with the numbers."""
+    calls: int
+    """How many have ended."""
+    failed: int
+    retried: int
+    batches: int
+    queued_s: float
+    sent_s: float
+    running_s: float
+    cpu_s: float
+    """Of the running time, what the workers' threads used of a core."""
+    returned_s: float
+    calls_by_worker: dict[str, int] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a map or a pipeline did so far."""
+
+    wall_s: float
+    """Since the first result was asked for."""
+    stages: list[StageReport]
+
+    def __str__(self) -> str:
+        lines = []
+        for stage in self.stages:
+            lines.append(
+                f"{stage.function}: {stage.calls} calls on {stage.on} ({stage.workers} at a time) "
+                f"in {self.wall_s:.3g} s, {stage.failed} failed, {stage.retried} retried"
+            )
+            lines += [f"  {reason}" for reason in stage.why]
+            lines.append(
+                f"  in {stage.batches} batches: queued {stage.queued_s:.3g} s, sent {stage.sent_s:.3g} s, "
+                f"running {stage.running_s:.3g} s (on a core {stage.cpu_s:.3g} s), "
+                f"returned {stage.returned_s:.3g} s"
+            )
+        return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""When a call that failed is tried again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from headway.errors import UsageError
+
+__all__ = ["Retry"]
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often a failed call is tried again, after what, and after what pause.
+
+    The n-th pause is `pause_s * backoff ** (n - 1)`, at most `longest_s`, and spread by `jitter` so that calls
+    that failed together do not come back together. While a call pauses its worker serves others.
+
+    Args:
+        times: At most so many more times.
+        on: Exceptions after which it is worth while; a call that is stopped by its user is never tried again.
+        pause_s: The first pause, in seconds.
+        backoff: What each further pause is multiplied with.
+        longest_s: No pause is longer.
+        jitter: From 0 to 1: the part of a pause that is random.
+    """
+
+    times: int
+    on: tuple[type[BaseException], ...] | type[BaseException] = (Exception,)
+    pause_s: float = 0.0
+    backoff: float = 2.0
+    longest_s: float = 60.0
+    jitter: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.times < 0 or self.pause_s < 0 or self.backoff < 1 or not 0 <= self.jitter <= 1:
+            raise UsageError(f"not a policy that makes sense: {self}")
+
+    def again(self, error: BaseException, tried: int) -> float | None:
+        """How long to pause before the call is tried again.
+
+        Args:
+            error: What it raised.
+            tried: How often it has run.
+        Returns:
+            Seconds; None if it is not to be tried again.
+        """
+        if tried > self.times or not isinstance(error, self.on):
+            return None
+        pause_s = min(self.longest_s, self.pause_s * self.backoff ** (tried - 1))
+        return pause_s * (1 - self.jitter * random.random())

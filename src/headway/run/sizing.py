@@ -1,0 +1,65 @@
+"""How many calls go to a worker at once."""
+
+from __future__ import annotations
+
+from headway.run.batch import Portion
+
+__all__ = ["Sizer"]
+
+_GROWTH = 8
+"""A batch may hold so many times more calls than the largest that was measured."""
+
+
+class Sizer:
+    """Sizes batches so that each runs for about `batch_ns`, from what the calls so far took.
+
+    Begins with single calls. Slow calls stay single; when calls get slower, or uneven, batches shrink at once.
+
+    Args:
+        batch_ns: As in `Backend`; 0 gives single calls for ever.
+    """
+
+    def __init__(self, batch_ns: int) -> None:
+        self._batch_ns = batch_ns
+        self._mean_ns = 0.0
+        self._deviation_ns = 0.0
+        self._largest = 0
+        self._sending_ns = 0.0
+
+    def learn(self, portion: Portion) -> None:
+        """Take in how long some calls took."""
+        count = len(portion.values)
+        if not count or not portion.spent.started_ns:
+            return
+        call_ns = (portion.spent.ended_ns - portion.spent.started_ns) / count
+        if not self._largest:
+            self._mean_ns = call_ns
+        # Exponential means, as TCP smooths its round trips (Jacobson 1988): a quarter of what is new.
+        error = call_ns - self._mean_ns
+        self._mean_ns += error / 4
+        self._deviation_ns += (abs(error) - self._deviation_ns) / 4
+        self._largest = max(self._largest, count)
+
+    def sent(self, count: int, took_ns: int) -> None:
+        """Take in how long it took the caller to give `count` calls to the backend: large arguments count, too."""
+        self._sending_ns += (took_ns / count - self._sending_ns) / 4
+
+    @property
+    def call_ns(self) -> float:
+        """What a call takes, on the safe side."""
+        return max(self._mean_ns + 2 * self._deviation_ns, self._sending_ns)
+
+    def size(self, remaining: int | None, workers: int) -> int:
+        """How many calls the next batch should hold.
+
+        Args:
+            remaining: How many calls there will be, if that is known; then the last batches get smaller, so that
+                all workers end together (guided self-scheduling, Polychronopoulos and Kuck 1987).
+            workers: How many share them.
+        """
+        if not self._batch_ns or not self._largest:
+            return 1
+        count = min(int(self._batch_ns / max(self.call_ns, 1.0)), self._largest * _GROWTH)
+        if remaining is not None:
+            count = min(count, -(-remaining // (2 * workers)))
+        return max(1, count)
