@@ -68,7 +68,7 @@ class Asyncio(Windowed):
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = _run_in_thread(self._loop, f"{self._setup.name}-loop-{next(self._numbers)}")
-                weakref.finalize(self, _end, self._loop)
+                weakref.finalize(self, _end, self._loop).atexit = False
             self._begun.append(chunk)
             if self._woken:
                 return

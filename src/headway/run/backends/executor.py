@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from headway.errors import WorkerDied
 from headway.run.backends.contract import Setup
-from headway.run.backends.parcel import Calls, Outcomes, make
+from headway.run.backends.calls import Calls, Outcomes, make
 from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion
 
