@@ -12,10 +12,12 @@ from concurrent.futures import (
     FIRST_COMPLETED,
     FIRST_EXCEPTION,
     CancelledError,
+    Future,
     as_completed,
     wait,
 )
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,8 +82,8 @@ def test_as_completed_and_wait_see_the_futures(executor: headway.Executor) -> No
 
 def test_wait_returns_at_the_first_exception(threads: headway.Executor) -> None:
     release = threading.Event()
-    slow = threads.submit(release.wait, 30)
-    failed = threads.submit(fail, "no")
+    slow: Future[Any] = threads.submit(release.wait, 30)
+    failed: Future[Any] = threads.submit(fail, "no")
     done, not_done = wait([slow, failed], return_when=FIRST_EXCEPTION)
     assert (done, not_done) == ({failed}, {slow})
     release.set()
@@ -89,8 +91,8 @@ def test_wait_returns_at_the_first_exception(threads: headway.Executor) -> None:
 
 def test_wait_returns_at_the_first_result(threads: headway.Executor) -> None:
     release = threading.Event()
-    slow = threads.submit(release.wait, 30)
-    fast = threads.submit(pow, 2, 3)
+    slow: Future[Any] = threads.submit(release.wait, 30)
+    fast: Future[Any] = threads.submit(pow, 2, 3)
     done, _ = wait([slow, fast], return_when=FIRST_COMPLETED)
     assert fast in done
     release.set()
@@ -205,7 +207,7 @@ def test_shutdown_may_come_from_another_thread(executor: headway.Executor) -> No
 def test_an_event_loop_runs_calls_in_it(executor: headway.Executor) -> None:
     async def main() -> list[int]:
         loop = asyncio.get_running_loop()
-        return await asyncio.gather(*(loop.run_in_executor(executor, pow, 2, n) for n in range(10)))
+        return list(await asyncio.gather(*(loop.run_in_executor(executor, pow, 2, n) for n in range(10))))
 
     assert asyncio.run(main()) == [2**n for n in range(10)]
 
@@ -216,7 +218,8 @@ def test_coroutine_functions_run_in_an_event_loop() -> None:
         return 2 * number
 
     with headway.Executor() as executor:
-        assert [executor.submit(call, n).result() for n in range(5)] == [0, 2, 4, 6, 8]
+        futures: list[Future[Any]] = [executor.submit(call, n) for n in range(5)]
+        assert [future.result() for future in futures] == [0, 2, 4, 6, 8]
 
 
 def test_failed_calls_are_tried_again() -> None:

@@ -108,6 +108,10 @@ class Source:
             self._pull_ns = max((time.perf_counter_ns() - began_ns) / len(got), 1.0)
         return got
 
+    def close(self) -> None:
+        """Read no more."""
+        self.ended = True
+
 
 class _Slot:
     """A batch and what has come back of it, until the last of it was passed on."""
@@ -420,6 +424,7 @@ class Flow:
             stage.take(portion)
 
     def close(self, *, wait: bool, abort: bool) -> None:
-        """Let the backends go."""
+        """Read no more, and let the backends go."""
+        self.source.close()
         for stage in self.stages:
             stage.choice.close(wait=wait, abort=abort)

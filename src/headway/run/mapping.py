@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterable, Callable, Iterable, Sized
-from typing import Any, TypeVar
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sized
+from typing import Any, TypeVar, overload
 
 from headway.errors import UsageError
 from headway.run.options import On, OnError, StageOptions
-from headway.run.progress import open_progress
+from headway.run.progress import Told, open_progress
 from headway.run.results import Plan, Results
 from headway.run.retry import Retry
 
@@ -17,8 +17,46 @@ __all__ = ["map"]
 R = TypeVar("R")
 
 
-def map(  # noqa: A001 (it is headway.map, beside the built-in one)
+@overload
+def map(  # noqa: A001
+    fn: Callable[..., Coroutine[Any, Any, R]],
+    /,
+    *iterables: Iterable[Any] | AsyncIterable[Any],
+    on: On = ...,
+    workers: int | None = ...,
+    ordered: bool = ...,
+    on_error: OnError = ...,
+    timeout_s: float | None = ...,
+    retries: int | Retry = ...,
+    buffer: int | None = ...,
+    progress: bool | str | Told = ...,
+    initializer: Callable[..., object] | None = ...,
+    initargs: tuple[Any, ...] = ...,
+    memory_bytes: int | None = ...,
+) -> Results[R]: ...
+
+
+@overload
+def map(  # noqa: A001
     fn: Callable[..., R],
+    /,
+    *iterables: Iterable[Any] | AsyncIterable[Any],
+    on: On = ...,
+    workers: int | None = ...,
+    ordered: bool = ...,
+    on_error: OnError = ...,
+    timeout_s: float | None = ...,
+    retries: int | Retry = ...,
+    buffer: int | None = ...,
+    progress: bool | str | Told = ...,
+    initializer: Callable[..., object] | None = ...,
+    initargs: tuple[Any, ...] = ...,
+    memory_bytes: int | None = ...,
+) -> Results[R]: ...
+
+
+def map(  # noqa: A001 (it is headway.map, beside the built-in one)
+    fn: Callable[..., Any],
     /,
     *iterables: Iterable[Any] | AsyncIterable[Any],
     on: On = "auto",
@@ -28,11 +66,11 @@ def map(  # noqa: A001 (it is headway.map, beside the built-in one)
     timeout_s: float | None = None,
     retries: int | Retry = 0,
     buffer: int | None = None,
-    progress: bool | str | Callable[[int, int | None], None] = False,
+    progress: bool | str | Told = False,
     initializer: Callable[..., object] | None = None,
     initargs: tuple[Any, ...] = (),
     memory_bytes: int | None = None,
-) -> Results[R]:
+) -> Results[Any]:
     """Call a function on each item, many at a time, and give the results as they are read.
 
     Nothing starts before the first result is asked for, inputs are taken only as they are needed, and no more is done

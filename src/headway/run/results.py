@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from headway.errors import UsageError
 from headway.run.batch import Portion
+from headway.run.feed import Feed
 from headway.run.flow import Flow, Source, Stage
 from headway.run.report import Report, StageReport
 
@@ -32,7 +33,7 @@ class Plan:
 
     def __init__(
         self,
-        items: Iterator[Any] | AsyncIterable[Any],
+        items: Iterator[Any] | AsyncIterable[Any] | Feed,
         length: int | None,
         stages: Callable[[asyncio.AbstractEventLoop | None], list[Stage]],
     ) -> None:
@@ -164,15 +165,22 @@ class Results(Generic[R]):
                 "an asynchronous input can only be read by `async for`",
                 hint="async for result in headway.map(...): ...",
             )
-        done: queue.SimpleQueue[Portion] = queue.SimpleQueue()
-        flow = self._open(done.put, Source(self._plan.items, self._plan.length), None)
+        done: queue.SimpleQueue[Portion | None] = queue.SimpleQueue()
+        items = self._plan.items
+        source = (
+            items.source(lambda: done.put(None))
+            if isinstance(items, Feed)
+            else Source(items, self._plan.length)
+        )
+        flow = self._open(done.put, source, None)
         ready = flow.last.ready
         abort = True
         try:
             while True:
                 with contextlib.suppress(queue.Empty):
                     while True:
-                        flow.take(done.get_nowait())
+                        if (portion := done.get_nowait()) is not None:
+                            flow.take(portion)
                 flow.pump()
                 if ready:
                     chunk = flow.last.take_chunk()
@@ -182,7 +190,8 @@ class Results(Generic[R]):
                     break
                 else:
                     with contextlib.suppress(queue.Empty):
-                        flow.take(done.get(timeout=_until_s(flow.due_ns)))
+                        if (portion := done.get(timeout=_until_s(flow.due_ns))) is not None:
+                            flow.take(portion)
             abort = flow.failure is not None
             if flow.failure is not None:
                 raise flow.failure
@@ -196,11 +205,13 @@ class Results(Generic[R]):
         loop = asyncio.get_running_loop()
         done = _AsyncQueue(loop)
         items = self._plan.items
-        source = (
-            _AsyncSource(items, self._plan.length, done.wake)
-            if isinstance(items, AsyncIterable)
-            else Source(items, self._plan.length)
-        )
+        source: Source
+        if isinstance(items, AsyncIterable):
+            source = _AsyncSource(items, self._plan.length, done.wake)
+        elif isinstance(items, Feed):
+            source = items.source(done.wake_from_thread)
+        else:
+            source = Source(items, self._plan.length)
         flow = self._open(done.put, source, loop)
         ready = flow.last.ready
         abort = True
@@ -223,7 +234,7 @@ class Results(Generic[R]):
                 raise flow.failure
         finally:
             if isinstance(source, _AsyncSource):
-                await source.close()
+                await source.stop()
             if self._ended_s is None:
                 self._end(flow, abort=abort)
 
@@ -262,12 +273,15 @@ class _AsyncQueue:
 
     def put(self, portion: Portion) -> None:
         self._portions.append(portion)
-        # A loop that has ended has no reader either.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._came.set)
+        self.wake_from_thread()
 
     def wake(self) -> None:
         self._came.set()
+
+    def wake_from_thread(self) -> None:
+        # A loop that has ended has no reader either.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._came.set)
 
     def take(self) -> list[Portion]:
         taken = []
@@ -317,7 +331,8 @@ class _AsyncSource(Source):
         self.ended = self._at_end and not self._got
         self._wake()
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
+        """Wait for no item any more."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
