@@ -1,0 +1,36 @@
+"""Calls in worker processes: all cores, calls that can be stopped, and crashes that stay where they are."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from headway.run.backends.contract import Backend, Setup
+from headway.run.batch import Batch
+from headway.run.process.pool import Pool
+from headway.run.process.spawn import available_cores
+from headway.run.process.worker import inside
+
+__all__ = ["Processes"]
+
+
+class Processes(Backend):
+    """Runs calls in processes that start clean: neither forked nor importing the program's `__main__`."""
+
+    name: ClassVar[str] = "processes"
+    batch_ns: ClassVar[int] = 4_000_000
+    stops: ClassVar[bool] = True
+    local: ClassVar[bool] = False
+
+    def __init__(self, workers: int | None = None, setup: Setup | None = None) -> None:
+        # In a worker all cores have a worker already.
+        self.workers = workers or (1 if inside() else available_cores())
+        self._pool = Pool(self.workers, setup or Setup())
+
+    def submit(self, batch: Batch) -> None:
+        self._pool.submit(batch)
+
+    def stop(self, batch: Batch, error: BaseException) -> bool:
+        return self._pool.stop(batch, error)
+
+    def close(self, *, wait: bool = True, abort: bool = False) -> None:
+        self._pool.close(wait=wait, abort=abort)

@@ -1,0 +1,58 @@
+"""Calls on their way: the tasks that wait for a worker, and the flights that one has."""
+
+from __future__ import annotations
+
+from contextvars import Context
+
+from headway.run.batch import Batch
+
+__all__ = ["Flight", "Task"]
+
+
+class Task:
+    """Some successive calls of a batch that wait for a worker."""
+
+    __slots__ = ("batch", "by_value", "claimed", "context", "crashes", "start", "stop")
+
+    def __init__(self, batch: Batch, context: Context) -> None:
+        self.batch = batch
+        self.context = context
+        self.start = 0
+        self.stop = len(batch)
+        self.claimed = False
+        self.crashes = 0
+        """How many workers died while they had it and ran none of its calls."""
+        self.by_value = ""
+        """The module whose functions and classes go by value, since a worker could not import it."""
+
+    def part(self, start: int, stop: int) -> Task:
+        """Some of its calls, by their place in the batch."""
+        part = Task(self.batch, self.context)
+        part.start, part.stop = start, stop
+        part.claimed, part.crashes, part.by_value = self.claimed, self.crashes, self.by_value
+        return part
+
+
+class Flight:
+    """A task that a worker has. All numbers are the worker's numbers of calls."""
+
+    __slots__ = ("delivered", "end", "first", "sent_ns", "stopped", "task")
+
+    def __init__(self, task: Task, first: int, sent_ns: int) -> None:
+        self.task = task
+        self.first = first
+        self.end = first + task.stop - task.start
+        """The first call after it; fewer than were sent if some were given to others."""
+        self.delivered = first
+        """The first call whose outcome is still to come."""
+        self.sent_ns = sent_ns
+        self.stopped = False
+        """Whether its outcomes are delivered already, whatever the worker says."""
+
+    def place(self, number: int) -> int:
+        """Where in the batch a call is."""
+        return self.task.start + number - self.first
+
+    def part(self, start: int, end: int) -> Task:
+        """Some of its calls, as a task."""
+        return self.task.part(self.place(start), self.place(end))

@@ -1,0 +1,137 @@
+"""One worker process, as its parent sees it."""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+import os
+import signal
+from collections import deque
+from typing import NamedTuple
+
+from headway.run.process import wire
+from headway.run.process.flight import Flight
+from headway.run.process.page import BEGUN
+
+__all__ = ["Exit", "Handle"]
+
+
+class Exit(NamedTuple):
+    """How a process ended; both None if nobody could tell."""
+
+    code: int | None
+    signal: int | None
+
+
+class Handle:
+    """A worker process, its socket, and what it has to do. Guarded by the lock of its pool."""
+
+    def __init__(
+        self,
+        pid: int,
+        pidfd: int,
+        sock: _socket.socket,
+        page: memoryview[int],
+        fault_fd: int,
+        lifeline: int,
+    ) -> None:
+        self.pid = pid
+        self.name = f"process {pid}"
+        self.pidfd = pidfd
+        self.sock = sock
+        self.page = page
+        self.inbox = wire.Inbox(sock)
+        self.flights: deque[Flight] = deque()
+        self.next = 1
+        """The number of the next call that is sent to it."""
+        self.ready = False
+        self.taken = False
+        """Whether some thread is about to send it a batch."""
+        self.dead = False
+        self.known: dict[int, None] = {}
+        """Functions that it remembers, the oldest first."""
+        self.killed: tuple[int, BaseException] | None = None
+        """The call for which we killed it, and what became of that call."""
+        self.limited_ns = 0
+        """When its limit was set, so that others get its calls; 0 if it has none."""
+        self.seen = (0, 0)
+        """The last call it was seen to have begun, and when it was seen first."""
+        self._fault_fd = fault_fd
+        self._lifeline = lifeline
+        self._outbox: deque[tuple[memoryview, list[int]]] = deque()
+
+    @property
+    def begun(self) -> int:
+        """The number of the last call that it began."""
+        return self.page[BEGUN]
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something waits until the socket takes more."""
+        return bool(self._outbox)
+
+    def send(self, frame: bytes, fds: list[int] | None = None) -> None:
+        """Send a frame, or keep what the socket does not take for `send_more`. Closes the descriptors, in time."""
+        self._outbox.append((memoryview(frame), fds or []))
+        if len(self._outbox) == 1:
+            self.send_more()
+
+    def send_more(self) -> None:
+        """Send what waits, as far as the socket takes it."""
+        while self._outbox:
+            data, fds = self._outbox[0]
+            try:
+                sent = self.sock.sendmsg([data], wire.ancillary(fds)) if fds else self.sock.send(data)
+            except BlockingIOError:
+                return
+            except OSError:  # it died; its pidfd says so, too
+                self._drop_outbox()
+                return
+            for fd in fds:
+                os.close(fd)
+            if sent == len(data):
+                self._outbox.popleft()
+            else:
+                self._outbox[0] = data[sent:], []
+
+    def kill(self) -> None:
+        """Send SIGKILL; that it is dead is seen later."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def fault(self) -> str:
+        """What faulthandler wrote in it."""
+        return os.pread(self._fault_fd, 20_000, 0).decode(errors="replace")
+
+    def reap(self) -> Exit:
+        """Take the exit status of a dead worker, and let go of all that belonged to it."""
+        code = killed = None
+        try:
+            info = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            if info is not None:
+                if info.si_code == os.CLD_EXITED:
+                    code = info.si_status
+                else:
+                    killed = info.si_status
+        except ChildProcessError:  # someone else waited for it, or SIGCHLD is ignored
+            pass
+        self.release()
+        return Exit(code, killed)
+
+    def release(self) -> None:
+        """Close what belongs to the worker; if it lives, it ends."""
+        self._drop_outbox()
+        self.inbox.close()
+        self.sock.close()
+        for fd in (self.pidfd, self._fault_fd, self._lifeline):
+            os.close(fd)
+
+    def _drop_outbox(self) -> None:
+        for _, fds in self._outbox:
+            for fd in fds:
+                os.close(fd)
+        self._outbox.clear()
+
+    def leave(self) -> None:
+        """Have it end: it sees that this end is closed."""
+        self.release()

@@ -1,0 +1,118 @@
+"""Batches as frames to a worker."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from headway.errors import CannotSend
+from headway.run.batch import Batch, Portion
+from headway.run.process import wire
+from headway.run.process.flight import Task
+from headway.run.process.handle import Handle
+from headway.run.process.payload import Parcel, Pickled, dump
+from headway.run.process.unpicklable import cannot_send
+from headway.run.process.worker import BATCH_HEAD, HAS_CALL, MOST_CALLS, STAR, TIMED
+
+__all__ = ["Outgoing"]
+
+
+class Call(NamedTuple):
+    """A function and its keyword arguments, pickled once for many batches."""
+
+    number: int
+    fn: Callable[..., Any]
+    kwargs: Mapping[str, Any]
+    sink: Callable[[Portion], None]
+    pickled: Pickled
+    fixed: bool
+    """Whether it goes by its name, and so cannot have changed since."""
+    by_value: str
+
+
+class Outgoing:
+    """Makes frames of tasks. Any thread may, for a worker that it has taken."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, Call] = {}
+        self._number = 0
+
+    def frame(self, task: Task, handle: Handle) -> tuple[bytes, list[int]]:
+        """The frame that sends a task, and its descriptors.
+
+        Raises:
+            CannotSend: The function cannot be sent.
+            Exception: The arguments cannot be sent.
+        """
+        batch = task.batch
+        call = self._call(task)
+        items = batch.items if task.stop - task.start == len(batch) else batch.items[task.start : task.stop]
+        pickled, _ = dump(items if type(items) is list else list(items))
+        flags = (STAR if batch.star else 0) | (TIMED if batch.timeout_s is not None else 0)
+        parcel = Parcel()
+        try:
+            new = call.number not in handle.known
+            parcel.add(
+                BATCH_HEAD.pack(call.number, task.stop - task.start, flags | (HAS_CALL if new else 0), 0)
+            )
+            if new:
+                parcel.put(call.pickled)
+            parcel.put(pickled)
+        except BaseException:
+            parcel.close()
+            raise
+        if new:
+            # The worker counts along: see Worker._batch.
+            if len(handle.known) == MOST_CALLS:
+                del handle.known[next(iter(handle.known))]
+            handle.known[call.number] = None
+        return wire.frame(wire.BATCH, handle.next, parcel.body(), len(parcel.fds)), parcel.fds
+
+    def bad_calls(self, task: Task) -> dict[int, CannotSend]:
+        """Which calls of a task cannot be sent, by their place in the batch."""
+        bad = {}
+        for place in range(task.start, task.stop):
+            item = task.batch.items[place]
+            try:
+                dump([item])
+            except Exception as error:
+                args = item if task.batch.star else (item,)
+                bad[place] = cannot_send(args, "args", error)
+        return bad
+
+    def _call(self, task: Task) -> Call:
+        batch = task.batch
+        call = self._calls.get(id(batch.fn))
+        if (
+            call is not None
+            and call.fn is batch.fn
+            and (call.kwargs is batch.kwargs or not (call.kwargs or batch.kwargs))
+            # What goes by value may change between two maps, so it is sent anew for each.
+            and (call.fixed or call.sink == batch.sink)
+            and call.by_value == task.by_value
+        ):
+            return call
+        try:
+            pickled, by_value = dump((batch.fn, dict(batch.kwargs)))
+        except Exception as error:
+            raise self._cannot(batch, error) from error
+        fixed = (
+            not by_value
+            and not batch.kwargs
+            and isinstance(batch.fn, (types.FunctionType, types.BuiltinFunctionType, type))
+        )
+        self._number += 1
+        call = Call(self._number, batch.fn, batch.kwargs, batch.sink, pickled, fixed, task.by_value)
+        if len(self._calls) >= MOST_CALLS:
+            self._calls.clear()
+        self._calls[id(batch.fn)] = call
+        return call
+
+    def _cannot(self, batch: Batch, error: Exception) -> CannotSend:
+        for name, value in batch.kwargs.items():
+            try:
+                dump(value)
+            except Exception as cause:
+                return cannot_send(value, name, cause)
+        return cannot_send(batch.fn, getattr(batch.fn, "__qualname__", "fn"), error)
