@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from headway.run.executor import Executor as Executor
     from headway.run.mapping import map as map  # noqa: A004 (headway.map is meant to stand beside the built-in)
     from headway.run.pipeline import Pipeline as Pipeline
+    from headway.run.pipeline import Step as Step
     from headway.run.pipeline import pipeline as pipeline
     from headway.run.pipeline import step as step
     from headway.run.report import Report as Report
@@ -39,6 +40,7 @@ _LATER = {
     "Report": "headway.run.report",
     "Results": "headway.run.results",
     "Retry": "headway.run.retry",
+    "Step": "headway.run.pipeline",
     "map": "headway.run.mapping",
     "pipeline": "headway.run.pipeline",
     "step": "headway.run.pipeline",
@@ -58,6 +60,7 @@ __all__ = [
     "Report",
     "Results",
     "Retry",
+    "Step",
     "TimedOut",
     "TraceNotFound",
     "TraceTooNew",
