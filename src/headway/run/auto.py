@@ -30,7 +30,7 @@ from headway.errors import CannotSend
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.open import open_backend
 from headway.run.batch import Batch, Portion
-from headway.run.cores import available_cores
+from headway.run.cores import available_cores, stood_ns
 from headway.run.effects import effect
 
 __all__ = ["Auto", "Opened"]
@@ -43,6 +43,12 @@ TINY_NS = 3_000
 """Calls shorter than this cost about as much to send as to run."""
 PROBE_NS = 8_000_000
 """A probe lasts at least so long."""
+FULL = 0.9
+"""Threads that use this part of a core or more may be held back by the GIL."""
+AGAIN_NS = 500_000_000
+"""The work is measured again at most so often."""
+IDLE = 0.5
+"""Threads that together use less of a core than this do not even fight for the GIL: they wait."""
 START_NS = 120_000_000
 """What it costs to start worker processes, when there are none."""
 SCALES = 0.4
@@ -135,6 +141,9 @@ class Auto:
     def __init__(self, fn: Callable[..., Any], opened: Opened, *, inline: bool, stops: bool = False) -> None:
         self._fn = fn
         self._opened = opened
+        self._inline = inline
+        self._must_stop = stops
+        self._measured_ns = time.monotonic_ns()
         self._cores = available_cores()
         self._why: list[str] = []
         self._stays: str | None = None
@@ -144,6 +153,7 @@ class Auto:
         self._climbing = False
         self._sample: Portion | None = None
         self._window = _Window()
+        self._stood_ns = stood_ns()
         self._state: Callable[[Portion, float], None]
         if stops:
             self._go("processes", "timeout_s needs workers that can be stopped", self._in_processes)
@@ -184,21 +194,37 @@ class Auto:
         if why is not None:
             self._why.append(f"{name}: {why}")
 
+    def _again(self, why: str) -> bool:
+        """Measure anew, since something is not as it was; but not all the time."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._measured_ns < AGAIN_NS:
+            return False
+        self._measured_ns = now_ns
+        self._serial_ns = math.inf
+        self._why.append(f"measured again: {why}")
+        if self._inline:
+            self._stood_ns = stood_ns()
+            self._go("serial", None, self._measure)
+        else:
+            self._begin_probe()
+        return True
+
     # Each state is told of a portion of its own window, and how many ns of calls are left.
 
     def _measure(self, portion: Portion, left_ns: float) -> None:
         seen = self._window
         if seen.run_ns < MOMENT_NS / 4 and left_ns > MOMENT_NS:
             return
+        # On a busy machine a call that computes also stands in line for a core, which is no waiting.
+        before_ns, self._stood_ns = self._stood_ns, stood_ns()
+        busy = min(1.0, (seen.cpu_ns + self._stood_ns - before_ns) / seen.run_ns)
+        if self._serial_ns == math.inf:
+            self._why.append(f"measured {seen.calls} calls: {_time(seen.call_ns)} each, {busy:.0%} busy")
         self._serial_ns = seen.call_ns
-        if not self._why:
-            self._why.append(
-                f"measured {seen.calls} calls: {_time(seen.call_ns)} each, {seen.busy:.0%} on a core"
-            )
         if left_ns < MOMENT_NS:
             return
-        if seen.busy < WAITS and seen.call_ns > TINY_NS:
-            self._wait(f"calls wait {1 - seen.busy:.0%} of their time")
+        if busy < WAITS and seen.call_ns > TINY_NS:
+            self._wait(f"calls wait {1 - busy:.0%} of their time")
         elif seen.call_ns > TINY_NS and self._cores > 1 and self._opened.workers != 1:
             self._begin_probe()
         else:
@@ -212,7 +238,7 @@ class Auto:
         seen, workers = self._window, self.backend.workers
         if seen.portions < 2 * workers or seen.elapsed_ns < PROBE_NS:
             return
-        if seen.busy < WAITS and seen.cores < 1 - WAITS / 2:
+        if seen.busy < WAITS and seen.cores < IDLE and self._serial_ns == math.inf:
             self._wait(f"calls wait {1 - seen.busy:.0%} of their time")
         elif seen.cores > 1 + SCALES * (min(workers, self._cores) - 1):
             self._go(
@@ -241,7 +267,7 @@ class Auto:
         seen = self._window
         if seen.elapsed_ns > 50 * WINDOW_NS:
             if seen.busy < WAITS and seen.call_ns > TINY_NS:
-                self._wait(f"calls wait {1 - seen.busy:.0%} of their time now")
+                self._again(f"calls now use {seen.busy:.0%} of a core")
             else:
                 self._window = _Window()
 
@@ -289,26 +315,17 @@ class Auto:
         seen = self._window
         if seen.elapsed_ns < 5 * WINDOW_NS or seen.portions < 4 * self.backend.workers:
             return
-        if seen.busy < WAITS / 2 and not self._must_stop:
-            self._wait(f"calls wait {1 - seen.busy:.0%} of their time now")
-        elif seen.rate * self._serial_ns < 0.8e9 and self._serial_ns < math.inf and not self._must_stop:
-            self._stays = f"processes gave {seen.rate * self._serial_ns / 1e9:.2f} of the speed without them"
-            self._stay(self._stays)
+        if seen.busy < WAITS and not self._must_stop:
+            self._again(f"calls now use {seen.busy:.0%} of a core")
         else:
             self._window = _Window()
-
-    @property
-    def _must_stop(self) -> bool:
-        return bool(self._why) and self._why[0].startswith("processes: timeout_s")
 
     def _threads(self, portion: Portion, left_ns: float) -> None:
         seen = self._window
         if seen.elapsed_ns < 10 * WINDOW_NS or seen.portions < 4 * self.backend.workers:
             return
-        if seen.busy < WAITS:
-            self._wait(f"calls wait {1 - seen.busy:.0%} of their time now")
-        elif self._stays is None and seen.cores < 1 + SCALES / 2 * (self.backend.workers - 1):
-            self._begin_probe()
+        if self._stays is None and seen.cores < 1 + SCALES / 2 * (self.backend.workers - 1):
+            self._again(f"threads now use {seen.cores:.2f} cores")
         else:
             self._window = _Window()
 
@@ -325,10 +342,9 @@ class Auto:
         if seen.elapsed_ns < WINDOW_NS or seen.calls < 2 * workers:
             return
         rate = seen.rate
-        if seen.busy > 1 - WAITS / 2 and seen.cores > 1 - WAITS / 2:
-            self._begin_probe()
-            return
         self._window = _Window()
+        if seen.cores > FULL and self._again(f"threads use {seen.cores:.2f} cores, though calls wait"):
+            return
         if not self._climbing:
             return
         if rate > GAIN * self._best_rate and seen.cores < 0.9:

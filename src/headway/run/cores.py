@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["NESTED", "available_cores"]
+__all__ = ["NESTED", "available_cores", "stood_ns"]
 
 NESTED = "HEADWAY_WORKER"
 """Set in the environment of a worker process: one call there has one core, since its siblings have the others."""
@@ -36,3 +36,15 @@ def _cgroup_cores() -> int:
                 if limit != "max":
                     return math.ceil(int(limit) / int(period))
     return 1 << 20
+
+
+def stood_ns() -> int:
+    """How long this thread has stood in line for a core; 0 where the kernel does not say.
+
+    Source: the second figure of /proc/thread-self/schedstat.
+    """
+    try:
+        with open("/proc/thread-self/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
