@@ -6,9 +6,8 @@ from typing import ClassVar
 
 from headway.run.backends.contract import Backend, Setup
 from headway.run.batch import Batch
+from headway.run.cores import available_cores
 from headway.run.process.pool import Pool
-from headway.run.process.spawn import available_cores
-from headway.run.process.worker import inside
 
 __all__ = ["Processes"]
 
@@ -23,7 +22,7 @@ class Processes(Backend):
 
     def __init__(self, workers: int | None = None, setup: Setup | None = None) -> None:
         # In a worker all cores have a worker already.
-        self.workers = workers or (1 if inside() else available_cores())
+        self.workers = workers or available_cores()
         self._pool = Pool(self.workers, setup or Setup())
 
     def submit(self, batch: Batch) -> None:
@@ -31,6 +30,10 @@ class Processes(Backend):
 
     def stop(self, batch: Batch, error: BaseException) -> bool:
         return self._pool.stop(batch, error)
+
+    def resize(self, workers: int) -> None:
+        self.workers = workers
+        self._pool.resize(workers)
 
     def close(self, *, wait: bool = True, abort: bool = False) -> None:
         self._pool.close(wait=wait, abort=abort)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from headway.run.process.handle import Handle
     from headway.run.process.pool import Pool
 
-__all__ = ["Death", "bury"]
+__all__ = ["Death", "Memory", "bury"]
 
 MOST_CRASHES = 3
 """Workers that may die at the start, or with a task but not in one of its calls, before that is an error."""
@@ -29,22 +31,85 @@ class Death:
         self.loading = handle.page[LOADING]
         self.fault = handle.fault()
         self.exit = handle.reap()
+        self.starved = self.exit.signal == signal.SIGKILL and pool.memory.grew()
 
     def error(self, doing: str) -> WorkerDied:
         """What to tell."""
         code, killed = self.exit
+        hint = None
         if killed is not None:
-            how = f"was killed by {signal.Signals(killed).name}"
+            how = f"was killed by {_name(killed)}"
+            if self.starved:
+                how += ", likely out of memory,"
+                hint = "use fewer workers, or limit what one may allocate with memory_bytes"
         elif code is not None:
             how = f"exited with code {code}"
+            hint = "sys.exit ends a call, os._exit its process"
         else:
             how = "ended, and its exit status was taken by someone else"
         message = f"{self.handle.name} {how} {doing}"
         if self.fault:
-            message += f"\n{self.fault.rstrip()}"
-        made = WorkerDied(message)
+            message += f"\n{_of_the_call(self.fault)}"
+        made = WorkerDied(message, hint=hint)
         made.exit_code, made.signal, made.fault = code, killed, self.fault
         return made
+
+
+class Memory:
+    """Whether the kernel has killed something for lack of memory since this was last asked."""
+
+    def __init__(self) -> None:
+        self._files = [path for path in _memory_files() if _count(path) is not None]
+        self._kills = self._read()
+
+    def grew(self) -> bool:
+        """Ask."""
+        before, self._kills = self._kills, self._read()
+        return self._kills > before
+
+    def _read(self) -> int:
+        return sum(_count(path) or 0 for path in self._files)
+
+
+def _memory_files() -> list[str]:
+    """Where the kernel counts its kills: for the container we are in, or else for the machine."""
+    files = []
+    with contextlib.suppress(OSError), open("/proc/self/cgroup", encoding="utf-8") as file:
+        for line in file:
+            _, controllers, path = line.rstrip("\n").split(":", 2)
+            if not controllers:
+                files.append(f"/sys/fs/cgroup{path}/memory.events")
+            elif "memory" in controllers.split(","):
+                files.append(f"/sys/fs/cgroup/memory{path}/memory.oom_control")
+    return [*files, "/proc/vmstat"]
+
+
+def _count(path: str) -> int | None:
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
+        for line in file:
+            name, _, value = line.partition(" ")
+            if name == "oom_kill":
+                return int(value)
+    return None
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _of_the_call(fault: str) -> str:
+    """What faulthandler wrote of the thread that failed, without the frames that are ours."""
+    head, _, rest = fault.partition("Current thread ")
+    lines = [head.partition("\n")[0]]
+    for line in rest.splitlines()[1:]:
+        if not line.startswith("  File "):
+            break
+        if os.path.join("headway", "run", "process", "") not in line and '"<string>"' not in line:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def bury(death: Death) -> None:
@@ -53,7 +118,9 @@ def bury(death: Death) -> None:
     again: list[Task] = []
     lost: list[tuple[Task, BaseException]] = []
     with pool.lock:
-        flights = [flight for flight in handle.flights if not flight.stopped]
+        flights = [
+            flight for flight in handle.flights if not flight.stopped and flight.delivered < flight.end
+        ]
         handle.flights.clear()
     blamed = False
     for flight in flights:
@@ -69,7 +136,9 @@ def bury(death: Death) -> None:
             error = death.error(f"while it ran {_call(flight.part(begun, begun + 1))}")
         lost.append((flight.part(begun, begun + 1), error))
         again += [flight.part(*part) for part in ((start, begun), (begun + 1, end)) if part[0] < part[1]]
-    if not handle.ready:
+    if not handle.ready and handle.adopted:
+        pass  # it was stale, see Worker._stale; another is started
+    elif not handle.ready:
         pool.failed_starts += 1
         if pool.failed_starts >= MOST_CRASHES:
             pool.break_down(death.error("as it started"))

@@ -12,7 +12,7 @@ __all__ = ["Flight", "Task"]
 class Task:
     """Some successive calls of a batch that wait for a worker."""
 
-    __slots__ = ("batch", "by_value", "claimed", "context", "crashes", "start", "stop")
+    __slots__ = ("batch", "claimed", "context", "crashes", "start", "stop")
 
     def __init__(self, batch: Batch, context: Context) -> None:
         self.batch = batch
@@ -22,14 +22,12 @@ class Task:
         self.claimed = False
         self.crashes = 0
         """How many workers died while they had it and ran none of its calls."""
-        self.by_value = ""
-        """The module whose functions and classes go by value, since a worker could not import it."""
 
     def part(self, start: int, stop: int) -> Task:
         """Some of its calls, by their place in the batch."""
         part = Task(self.batch, self.context)
         part.start, part.stop = start, stop
-        part.claimed, part.crashes, part.by_value = self.claimed, self.crashes, self.by_value
+        part.claimed, part.crashes = self.claimed, self.crashes
         return part
 
 

@@ -6,12 +6,16 @@ import _socket
 import contextlib
 import os
 import signal
+import time
 from collections import deque
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from headway.run.process import wire
 from headway.run.process.flight import Flight
-from headway.run.process.page import BEGUN
+from headway.run.process.page import BEGUN, LIMIT, STOP
+
+if TYPE_CHECKING:
+    from headway.run.process.spawn import Surroundings
 
 __all__ = ["Exit", "Handle"]
 
@@ -34,6 +38,7 @@ class Handle:
         page: memoryview[int],
         fault_fd: int,
         lifeline: int,
+        surroundings: Surroundings,
     ) -> None:
         self.pid = pid
         self.name = f"process {pid}"
@@ -56,6 +61,14 @@ class Handle:
         """When its limit was set, so that others get its calls; 0 if it has none."""
         self.seen = (0, 0)
         """The last call it was seen to have begun, and when it was seen first."""
+        self.context = 0
+        """The context that it has."""
+        self.surroundings = surroundings
+        self.adopted = False
+        """Whether it comes from the reserve."""
+        self.leaves_ns = 0
+        """When it is killed if it has not ended by then; 0 if it need not end."""
+        self.released = False
         self._fault_fd = fault_fd
         self._lifeline = lifeline
         self._outbox: deque[tuple[memoryview, list[int]]] = deque()
@@ -64,6 +77,21 @@ class Handle:
     def begun(self) -> int:
         """The number of the last call that it began."""
         return self.page[BEGUN]
+
+    def limit(self, number: int) -> None:
+        """Have it begin no call from a number on, if it has not yet begun that."""
+        if self.limited_ns:
+            number = min(number, self.page[LIMIT])
+        # invariant: LIMIT before STOP, which says that there is one.
+        self.page[LIMIT] = number
+        self.page[STOP] = 1
+        self.limited_ns = time.monotonic_ns()
+
+    def free(self) -> None:
+        """Take the limit away, when nothing that it was for is left."""
+        if self.limited_ns and not self.flights:
+            self.page[STOP] = 0
+            self.limited_ns = 0
 
     @property
     def blocked(self) -> bool:
@@ -118,8 +146,16 @@ class Handle:
         self.release()
         return Exit(code, killed)
 
+    def hang_up(self) -> None:
+        """Have it end when it has done what it has."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(_socket.SHUT_WR)
+
     def release(self) -> None:
-        """Close what belongs to the worker; if it lives, it ends."""
+        """Close what belongs to the worker; if it lives, it is killed."""
+        if self.released:
+            return
+        self.released = True
         self._drop_outbox()
         self.inbox.close()
         self.sock.close()
@@ -131,7 +167,3 @@ class Handle:
             for fd in fds:
                 os.close(fd)
         self._outbox.clear()
-
-    def leave(self) -> None:
-        """Have it end: it sees that this end is closed."""
-        self.release()

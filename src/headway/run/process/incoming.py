@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from headway.errors import CannotSend
+from headway.run.process.answers import ERROR, PORTION_HEAD, SIMPLE
 from headway.run.process.failure import unpack_failure
 from headway.run.process.payload import Segments, load, skip
-from headway.run.process.worker import ERROR, PORTION_HEAD, SIMPLE
 
 __all__ = ["outcomes"]
 

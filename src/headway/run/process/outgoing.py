@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import threading
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -11,9 +14,10 @@ from headway.run.batch import Batch, Portion
 from headway.run.process import wire
 from headway.run.process.flight import Task
 from headway.run.process.handle import Handle
-from headway.run.process.payload import Parcel, Pickled, dump
+from headway.run.process.payload import MAIN, Parcel, Pickled, dump
 from headway.run.process.unpicklable import cannot_send
-from headway.run.process.worker import BATCH_HEAD, HAS_CALL, MOST_CALLS, STAR, TIMED
+from headway.run.process.variables import Carrier
+from headway.run.process.worker import BATCH_HEAD, HAS_CALL, HAS_CONTEXT, MOST_CALLS, STAR, TIMED
 
 __all__ = ["Outgoing"]
 
@@ -28,7 +32,7 @@ class Call(NamedTuple):
     pickled: Pickled
     fixed: bool
     """Whether it goes by its name, and so cannot have changed since."""
-    by_value: str
+    local: tuple[bytes, ...]
 
 
 class Outgoing:
@@ -37,6 +41,10 @@ class Outgoing:
     def __init__(self) -> None:
         self._calls: dict[int, Call] = {}
         self._number = 0
+        self._carrier = Carrier()
+        self._carrying = threading.Lock()
+        self.local: tuple[bytes, ...] = MAIN
+        """Modules that the workers cannot import."""
 
     def frame(self, task: Task, handle: Handle) -> tuple[bytes, list[int]]:
         """The frame that sends a task, and its descriptors.
@@ -48,14 +56,22 @@ class Outgoing:
         batch = task.batch
         call = self._call(task)
         items = batch.items if task.stop - task.start == len(batch) else batch.items[task.start : task.stop]
-        pickled, _ = dump(items if type(items) is list else list(items))
+        pickled, _ = dump(items if type(items) is list else list(items), self.local)
         flags = (STAR if batch.star else 0) | (TIMED if batch.timeout_s is not None else 0)
         parcel = Parcel()
         try:
             new = call.number not in handle.known
-            parcel.add(
-                BATCH_HEAD.pack(call.number, task.stop - task.start, flags | (HAS_CALL if new else 0), 0)
-            )
+            if new:
+                flags |= HAS_CALL
+            context = 0
+            if task.context:
+                with self._carrying:
+                    context, data = self._carrier.pack(task.context, self.local)
+                if context and context != handle.context:
+                    flags |= HAS_CONTEXT
+            parcel.add(BATCH_HEAD.pack(call.number, task.stop - task.start, flags, context))
+            if flags & HAS_CONTEXT:
+                parcel.put((data, []))
             if new:
                 parcel.put(call.pickled)
             parcel.put(pickled)
@@ -67,6 +83,7 @@ class Outgoing:
             if len(handle.known) == MOST_CALLS:
                 del handle.known[next(iter(handle.known))]
             handle.known[call.number] = None
+        handle.context = context
         return wire.frame(wire.BATCH, handle.next, parcel.body(), len(parcel.fds)), parcel.fds
 
     def bad_calls(self, task: Task) -> dict[int, CannotSend]:
@@ -75,11 +92,30 @@ class Outgoing:
         for place in range(task.start, task.stop):
             item = task.batch.items[place]
             try:
-                dump([item])
+                dump([item], self.local)
             except Exception as error:
                 args = item if task.batch.star else (item,)
                 bad[place] = cannot_send(args, "args", error)
         return bad
+
+    def learn_missing(self, task: Task, error: BaseException) -> bool:
+        """Have a module go by value that a worker could not import; False if that would not help."""
+        names = {task.batch.fn.__module__} if hasattr(task.batch.fn, "__module__") else set()
+        if isinstance(error, ModuleNotFoundError):
+            names.add(error.name or "")
+        elif isinstance(error, AttributeError):
+            names.update(re.findall(r"<module '([^']+)'", str(error)))
+        else:
+            return False
+        found = {
+            name.encode()
+            for name in names
+            if isinstance(name, str) and getattr(sys.modules.get(name), "__file__", "").endswith(".py")
+        }
+        if found <= set(self.local):
+            return False
+        self.local = (*self.local, *sorted(found - set(self.local)))
+        return True
 
     def _call(self, task: Task) -> Call:
         batch = task.batch
@@ -88,13 +124,14 @@ class Outgoing:
             call is not None
             and call.fn is batch.fn
             and (call.kwargs is batch.kwargs or not (call.kwargs or batch.kwargs))
-            # What goes by value may change between two maps, so it is sent anew for each.
-            and (call.fixed or call.sink == batch.sink)
-            and call.by_value == task.by_value
+            # What goes by value may change between two maps, so it is sent anew for each; and for each call that
+            # was submitted by itself, which is what a single tuple of arguments is.
+            and (call.fixed or (call.sink == batch.sink and not (batch.star and len(batch) == 1)))
+            and call.local is self.local
         ):
             return call
         try:
-            pickled, by_value = dump((batch.fn, dict(batch.kwargs)))
+            pickled, by_value = dump((batch.fn, dict(batch.kwargs)), self.local)
         except Exception as error:
             raise self._cannot(batch, error) from error
         fixed = (
@@ -103,7 +140,7 @@ class Outgoing:
             and isinstance(batch.fn, (types.FunctionType, types.BuiltinFunctionType, type))
         )
         self._number += 1
-        call = Call(self._number, batch.fn, batch.kwargs, batch.sink, pickled, fixed, task.by_value)
+        call = Call(self._number, batch.fn, batch.kwargs, batch.sink, pickled, fixed, self.local)
         if len(self._calls) >= MOST_CALLS:
             self._calls.clear()
         self._calls[id(batch.fn)] = call
@@ -112,7 +149,7 @@ class Outgoing:
     def _cannot(self, batch: Batch, error: Exception) -> CannotSend:
         for name, value in batch.kwargs.items():
             try:
-                dump(value)
+                dump(value, self.local)
             except Exception as cause:
                 return cannot_send(value, name, cause)
         return cannot_send(batch.fn, getattr(batch.fn, "__qualname__", "fn"), error)

@@ -3,7 +3,7 @@
 import mmap
 import os
 
-__all__ = ["BEGUN", "FREE", "LIMIT", "LOADING", "SIZE", "STARTED", "create", "map_page"]
+__all__ = ["BEGUN", "LIMIT", "LOADING", "SIZE", "STARTED", "STOP", "create", "map_page"]
 
 SIZE = 4096
 
@@ -15,10 +15,9 @@ STARTED = 1
 LOADING = 2
 """Number of the first call whose arguments the worker unpickles; 0 while it does not."""
 LIMIT = 16
-"""The worker begins no call with this number or a higher one. Written by the parent."""
-
-FREE = (1 << 63) - 1
-"""The limit that is none."""
+"""The worker begins no call with this number or a higher one, if STOP is set. Written by the parent."""
+STOP = 17
+"""1 while there is a limit, so that looking for one costs next to nothing. Written by the parent, after LIMIT."""
 
 
 def create() -> tuple[int, "memoryview[int]"]:
@@ -26,7 +25,6 @@ def create() -> tuple[int, "memoryview[int]"]:
     fd = os.memfd_create("headway-page", os.MFD_CLOEXEC)
     os.ftruncate(fd, SIZE)
     page = map_page(fd)
-    page[LIMIT] = FREE
     return fd, page
 
 

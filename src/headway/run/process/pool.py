@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
 import time
+import weakref
 from collections import deque
 
 from headway.errors import CannotSend
 from headway.run.backends.contract import Setup
 from headway.run.batch import Batch, Portion, Spent
+from headway.run.cores import available_cores
+from headway.run.process import reserve
+from headway.run.process.deaths import Memory
 from headway.run.process.flight import Flight, Task
 from headway.run.process.handle import Handle
 from headway.run.process.outgoing import Outgoing
-from headway.run.process.page import FREE, LIMIT
 from headway.run.process.receiver import Receiver
-from headway.run.process.spawn import available_cores, spawn
+from headway.run.process.spawn import Surroundings, set_up, spawn
 
 __all__ = ["Pool"]
 
 AHEAD_NS = 4_000_000
 """A worker is sent more calls while those it has are expected to take less than this."""
 
-MOST_CRASHES = 3
-"""Workers that may die at the start, or with a task but not in one of its calls, before that is an error."""
-
 FIRST_NS = 10**12
 """What a call of an unknown function is expected to take."""
+
+
+_all: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 
 class Pool:
@@ -39,19 +43,24 @@ class Pool:
     def __init__(self, workers: int, setup: Setup) -> None:
         self.workers = workers
         self.setup = setup
+        self.closed = False
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
         self.lock = threading.Lock()
         self.queue: deque[Task] = deque()
         self.idle: list[Handle] = []
         self.handles: set[Handle] = set()
-        self.closed = False
         self.failure: BaseException | None = None
         """Why no call can run here any more."""
         self.failed_starts = 0
         self.pace: dict[int, float] = {}
         """Nanoseconds that a call of a function takes, by its id; a guess."""
         self.drained = threading.Event()
-        self._starting = 0
-        self._outgoing = Outgoing()
+        self.starting = 0
+        self.outgoing = Outgoing()
+        self.memory = Memory()
         self.receiver = Receiver(self)
 
     # Calls come in
@@ -80,41 +89,64 @@ class Pool:
         """Start as many workers as the calls that wait can use."""
         while True:
             with self.lock:
-                starting = self._starting + sum(not handle.ready for handle in self.handles)
+                starting = self.starting + sum(not handle.ready for handle in self.handles)
                 if (
                     self.failure is not None
                     or len(self.queue) <= starting
-                    or len(self.handles) + self._starting >= self.workers
+                    or len(self.handles) + self.starting >= self.workers
                 ):
                     return
-                self._starting += 1
-            handle = None
+                self.starting += 1
             try:
-                handle = spawn(max(1, available_cores() // self.workers))
-            except OSError as error:
+                handle = self._start()
+            except Exception as error:
                 with self.lock:
-                    self._starting -= 1
-                    alone = not self.handles and not self._starting
-                if alone:
+                    self.starting -= 1
+                    alone = not self.handles and not self.starting
+                # A system that has no room for one more worker may have some.
+                if alone or not isinstance(error, OSError):
                     self.break_down(error)
                 return
             with self.lock:
-                self._starting -= 1
+                self.starting -= 1
                 self.handles.add(handle)
-            self.receiver.add(handle)
+                self.receiver.add(handle)
+
+    def _start(self) -> Handle:
+        like = Surroundings.now(max(1, available_cores() // self.workers), self.setup.memory_bytes)
+        handle = None if self.setup.initializer else reserve.take(like)
+        if handle is None:
+            handle = spawn(like)
+        try:
+            set_up(handle, self.setup)
+        except BaseException:
+            handle.reap()
+            raise
+        return handle
 
     # Calls go out
 
     def next_task(self, handle: Handle) -> Task | None:
         """What a worker is to be sent next; None if it has enough. The caller has it taken, and then no more."""
         with self.lock:
-            if self.queue and not handle.dead and self._wants(handle):
+            surplus = len(self.handles) > self.workers
+            if (
+                self.queue
+                and not handle.dead
+                and self._wants(handle)
+                and not (surplus and not handle.flights)
+            ):
                 handle.taken = True
                 return self.queue.popleft()
-            handle.taken = False
-            if not handle.flights and not handle.dead and handle not in self.idle:
-                self.idle.append(handle)
+            self._put_back(handle)
+            if surplus:
+                self.receiver.wake()
             return None
+
+    def _put_back(self, handle: Handle) -> None:
+        handle.taken = False
+        if not handle.flights and not handle.dead and handle not in self.idle:
+            self.idle.append(handle)
 
     def feed(self, handle: Handle) -> None:
         """Send a worker what it can take."""
@@ -130,9 +162,7 @@ class Pool:
             except BaseException:  # such as Ctrl-C while something was pickled
                 with self.lock:
                     self.queue.appendleft(task)
-                    handle.taken = False
-                    if not handle.flights and not handle.dead:
-                        self.idle.append(handle)
+                    self._put_back(handle)
                 raise
             task = self.next_task(handle)
 
@@ -157,7 +187,7 @@ class Pool:
         if task.stop == task.start:
             return
         try:
-            frame, fds = self._outgoing.frame(task, handle)
+            frame, fds = self.outgoing.frame(task, handle)
         except CannotSend as error:
             self.fail([task], error)
             return
@@ -166,22 +196,26 @@ class Pool:
             return
         with self.lock:
             if handle.dead:
+                for fd in fds:
+                    os.close(fd)
                 self.queue.appendleft(task)
                 return
-            if batch.timeout_s is not None or len(batch) > 1:
-                self.receiver.look_soon(batch.timeout_s)
             flight = Flight(task, handle.next, time.monotonic_ns())
             handle.next = flight.end
             handle.flights.append(flight)
             handle.send(frame, fds)
             if handle.blocked:
                 self.receiver.watch(handle)
+            if batch.timeout_s is not None or handle.next - handle.flights[0].first > 1:
+                self.receiver.look_soon(batch.timeout_s)
 
     def _send_good(self, task: Task, error: Exception) -> None:
         """A task cannot be sent as a whole: let its bad calls fail, and queue the others."""
-        bad = self._outgoing.bad_calls(task)
-        if not bad:  # each goes, and together they do not
-            self.fail([task], error)
+        bad = self.outgoing.bad_calls(task)
+        if not bad:  # such as no room for a segment
+            made = CannotSend(f"the arguments cannot be sent: {type(error).__name__}: {error}")
+            made.__cause__ = error
+            self.fail([task], made)
             return
         parts = []
         start = task.start
@@ -200,9 +234,9 @@ class Pool:
     def fail(self, tasks: list[Task], error: BaseException, worker: str = "") -> None:
         """Deliver the same error for all calls of some tasks."""
         for task in tasks:
-            if not task.claimed and not task.batch.claim():
-                continue
             count = task.stop - task.start
+            if not (task.claimed or task.batch.claim()) or not count:
+                continue
             spent = Spent(0, 0, time.monotonic_ns(), 0, worker)
             errors = dict.fromkeys(range(count), error)
             task.batch.sink(Portion(task.batch, task.start, [None] * count, errors, spent))
@@ -215,6 +249,24 @@ class Pool:
             if len(self.pace) > 100:
                 self.pace.clear()
             self.pace[id(fn)] = each if known is None else (known + each) / 2
+
+    def abandon(self, error: BaseException) -> None:
+        """Fail all calls, those that run too."""
+        with self.lock:
+            self.failure = self.failure or error
+            tasks = [*self.queue, *self._take_flights()]
+            self.queue.clear()
+        self.fail(tasks, error)
+
+    def _take_flights(self) -> list[Task]:
+        """All that workers have and have not answered; their answers no longer count."""
+        tasks = []
+        for handle in self.handles:
+            for flight in handle.flights:
+                if not flight.stopped:
+                    flight.stopped = True
+                    tasks.append(flight.part(flight.delivered, max(flight.delivered, flight.end)))
+        return tasks
 
     def break_down(self, error: BaseException) -> None:
         """No call can run here any more: fail those that wait and all that come."""
@@ -244,8 +296,7 @@ class Pool:
     def _stop_flight(self, handle: Handle, flight: Flight, error: BaseException) -> None:
         flight.stopped = True
         # What it has not begun it need not begin.
-        handle.page[LIMIT] = min(handle.page[LIMIT], flight.first)
-        handle.limited_ns = handle.limited_ns or time.monotonic_ns()
+        handle.limit(flight.first)
         if flight.first <= handle.begun < flight.end:
             handle.killed = handle.begun, error
             handle.kill()
@@ -258,37 +309,43 @@ class Pool:
         with self.lock:
             self.closed = True
             if abort:
-                tasks += self.queue
+                tasks += [*self.queue, *self._take_flights()]
                 self.queue.clear()
                 for handle in self.handles:
-                    for flight in handle.flights:
-                        if not flight.stopped:
-                            flight.stopped = True
-                            tasks.append(flight.part(flight.delivered, flight.end))
                     if handle.flights:
                         handle.kill()
         if tasks:
             from concurrent.futures import CancelledError
 
             self.fail(tasks, CancelledError("the backend was closed"))
-        if not self.receiver.close():
-            return
-        if wait:
+        if self.receiver.close() and wait:
             self.drained.wait()
 
-    def let_go(self, handle: Handle) -> None:
-        """Have an idle worker of a closed pool end."""
-        handle.leave()
+    def resize(self, workers: int) -> None:
+        """Allow more or fewer workers. One that has work keeps it."""
+        with self.lock:
+            self.workers = workers
+            thread = bool(self.handles)
+        self.start_workers()
+        if thread:
+            self.receiver.wake()
+
+    def begin_anew(self) -> None:
+        """After a fork, in the child: the workers and their calls are the parent's, so start with none."""
+        self.receiver.forget()
+        self._begin()
 
     def forget(self, handle: Handle) -> None:
-        """A worker is gone; the caller has the lock."""
+        """A worker is gone, or no longer ours; the caller has the lock."""
         handle.dead = True
         self.handles.discard(handle)
         if handle in self.idle:
             self.idle.remove(handle)
 
-    def free_limit(self, handle: Handle) -> None:
-        """Nothing that a limit was for is left in a worker; the caller has the lock."""
-        if not handle.flights and handle.limited_ns:
-            handle.page[LIMIT] = FREE
-            handle.limited_ns = 0
+
+def _begin_anew() -> None:
+    for pool in list(_all):
+        pool.begin_anew()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

@@ -8,15 +8,19 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from headway.errors import CannotSend, InitializerFailed
 from headway.run.batch import Portion, Spent
-from headway.run.process import wire
+from headway.run.process import reserve, segments, wire
+from headway.run.process.answers import LAST, PORTION_HEAD
 from headway.run.process.deaths import Death, bury
 from headway.run.process.failure import unpack_failure
-from headway.run.process.flight import Flight
 from headway.run.process.handle import Handle
 from headway.run.process.incoming import outcomes
-from headway.run.process.watch import Watch
-from headway.run.process.worker import LAST, PORTION_HEAD
+from headway.run.process.records import hear_record, hear_warning
+from headway.run.process.spawn import GRACE_S
+from headway.run.process.watch import NEVER_NS, Watch
+from headway.run.process.wire import TooManyFiles
+from headway.run.process.worker import OF_CALL, OF_ITEMS
 
 if TYPE_CHECKING:
     from headway.run.process.pool import Pool
@@ -39,24 +43,29 @@ class Receiver:
         self._poller.register(self._wake, IN)
         self._sources: dict[int, tuple[Handle, bool]] = {}
         self._thread: threading.Thread | None = None
-        self._awake_at_ns = 0
+        self._leaving: set[Handle] = set()
+        self._warned: dict[Any, Any] = {}
+        self._busy = False
         self._ended = False
 
     # From any thread
 
     def add(self, handle: Handle) -> None:
-        """Listen to a worker."""
-        with self._pool.lock:
-            self._sources[handle.sock.fileno()] = handle, False
-            self._sources[handle.pidfd] = handle, True
-            self._poller.register(handle.sock.fileno(), IN)
-            self._poller.register(handle.pidfd, IN)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name=f"{self._pool.setup.name}-receiver", daemon=True
-                )
-                self._thread.start()
-        if not self._epoll:
+        """Listen to a worker; the caller has the lock."""
+        if self._ended:
+            handle.release()
+            return
+        for fd, is_pid in ((handle.sock.fileno(), False), (handle.pidfd, True)):
+            self._sources[fd] = handle, is_pid
+            self._poller.register(fd, IN)
+        if handle.blocked:
+            self.watch(handle)
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name=f"{self._pool.setup.name}-receiver", daemon=True
+            )
+            self._thread.start()
+        elif not self._epoll:
             self.wake()
 
     def watch(self, handle: Handle) -> None:
@@ -69,7 +78,7 @@ class Receiver:
         """Look after the workers in time, since one has calls that may have to be stopped or given to others."""
         soon_ns = self._watch.soon_ns(timeout_s)
         if (
-            time.monotonic_ns() + soon_ns < self._awake_at_ns
+            time.monotonic_ns() + soon_ns < self._watch.again_ns
             and threading.current_thread() is not self._thread
         ):
             self.wake()
@@ -79,67 +88,116 @@ class Receiver:
         os.eventfd_write(self._wake, 1)
 
     def close(self) -> bool:
-        """Have the workers go when they have no more to do; False if it is done, or this thread does it."""
-        if self._thread is None:
-            if not self._ended:
+        """Have the workers go when they have no more to do; whether that is to be waited for."""
+        with self._pool.lock:
+            if self._ended:
+                return False
+            if self._thread is None and not self._pool.starting:
                 self._end()
-            return False
-        if self._ended:
-            return False
-        self.wake()
+                return False
+            self.wake()
         return threading.current_thread() is not self._thread
+
+    def forget(self) -> None:
+        """After a fork, in the child: let go of what is the parent's, without a word to the kernel about it."""
+        # Subtle: not `unregister`, which would change what the parent listens to.
+        if not self._ended:
+            self._ended = True
+            os.close(self._wake)
+            if self._epoll:
+                self._poller.close()
 
     # In its own thread
 
     def _run(self) -> None:
-        pool = self._pool
-        poll = self._poller.poll
-        while True:
-            now_ns = time.monotonic_ns()
-            at_ns = self._watch.look(now_ns)
-            self._awake_at_ns = at_ns if at_ns is not None else 1 << 62
-            wait_s = None if at_ns is None else max(0, at_ns - now_ns) / 1e9
-            events = poll(wait_s) if wait_s is None or self._epoll else poll(wait_s * 1000)
-            dead = []
-            for fd, event in events:
-                if fd == self._wake:
-                    os.eventfd_read(fd)
-                    continue
-                handle, is_pid = self._sources[fd]
-                if is_pid:
-                    dead.append(handle)
-                    continue
-                if event & OUT:
-                    with pool.lock:
-                        handle.send_more()
-                        if not handle.blocked:
-                            self._poller.modify(fd, IN)
-                if event & ~OUT:
-                    self._receive(handle)
-            for handle in dead:
-                self._bury(handle)
-            if pool.closed and self._closing():
-                return
-
-    def _closing(self) -> bool:
-        pool = self._pool
-        with pool.lock:
-            if pool.queue or any(handle.flights or handle.taken for handle in pool.handles):
-                return False
-            leaving = [handle for handle in pool.handles if handle.ready]
-            unready = len(leaving) < len(pool.handles)
-        for handle in leaving:
-            self._ignore(handle)
-            pool.let_go(handle)
-        with pool.lock:
-            for handle in leaving:
-                pool.forget(handle)
-        if unready:
-            for handle in pool.handles:
+        try:
+            while not self._turn():
+                pass
+        except BaseException as error:
+            # A defect of ours, or a sink that raises: better an error for all than a program that waits for ever.
+            for handle in list(self._pool.handles):
                 handle.kill()
-            return False
-        self._end()
-        return True
+            self._pool.abandon(error)
+            self._pool.drained.set()
+            raise
+
+    def _turn(self) -> bool:
+        """Wait until something happens, and do what is to be done; whether that was the last time."""
+        pool = self._pool
+        now_ns = time.monotonic_ns()
+        at_ns = min([self._watch.look(now_ns), *(handle.leaves_ns for handle in self._leaving)])
+        wait_s = None if at_ns == NEVER_NS else max(0, at_ns - now_ns) / 1e9
+        events = self._poller.poll(wait_s if wait_s is None or self._epoll else wait_s * 1000)
+        dead = []
+        for fd, event in events:
+            if fd == self._wake:
+                os.eventfd_read(fd)
+                continue
+            if fd not in self._sources:  # just removed
+                continue
+            handle, is_pid = self._sources[fd]
+            if is_pid:
+                dead.append(handle)
+                continue
+            if event & OUT:
+                with pool.lock:
+                    handle.send_more()
+                    if not handle.blocked:
+                        self._poller.modify(fd, IN)
+            if event & ~OUT:
+                self._receive(handle)
+        for handle in dead:
+            self._bury(handle)
+        if pool.closed or len(pool.handles) > pool.workers:
+            self._retire()
+        if self._leaving:
+            now_ns = time.monotonic_ns()
+            for handle in self._leaving:
+                if handle.leaves_ns <= now_ns:
+                    handle.kill()
+                    handle.leaves_ns = NEVER_NS
+        with pool.lock:
+            busy = any(handle.flights for handle in pool.handles)
+        if busy != self._busy:
+            segments.keep(1 if busy else -1)
+            self._busy = busy
+        return pool.closed and not self._sources and self._drain()
+
+    def _retire(self) -> None:
+        """Let idle workers go, if there are too many or the pool is closed."""
+        pool = self._pool
+        with pool.lock:
+            if pool.closed and (pool.queue or any(handle.flights or handle.taken for handle in pool.handles)):
+                surplus = 0
+            elif pool.closed:
+                # One that has not even started has nothing to end in order.
+                for handle in pool.handles - set(pool.idle):
+                    handle.kill()
+                surplus = len(pool.idle)
+            else:
+                surplus = len(pool.handles) - pool.workers
+            going = [pool.idle.pop() for _ in range(min(surplus, len(pool.idle)))]
+            for handle in going:
+                pool.forget(handle)
+            done = pool.closed and not pool.handles and not pool.queue
+        for handle in going:
+            if not pool.setup.initializer and reserve.park(handle):
+                self._ignore(handle)
+            else:
+                handle.leaves_ns = time.monotonic_ns() + int(GRACE_S * 1e9)
+                self._leaving.add(handle)
+                handle.hang_up()
+        if done:
+            pool.drained.set()
+
+    def _drain(self) -> bool:
+        """End, if nothing is left to do."""
+        pool = self._pool
+        with pool.lock:
+            if pool.handles or pool.queue or pool.starting:
+                return False
+            self._end()
+            return True
 
     def _end(self) -> None:
         self._ended = True
@@ -154,77 +212,116 @@ class Receiver:
                 self._poller.unregister(fd)
 
     def _receive(self, handle: Handle) -> bool:
-        """Take what a worker sent; False if nothing more can come."""
+        """Take what a worker sent; False if nothing more is there."""
+        alive = lost = False
         try:
             alive = handle.inbox.fill()
         except BlockingIOError:
-            return True
+            return False
+        except TooManyFiles:
+            lost = True
         except OSError:
-            alive = False
-        while (frame := handle.inbox.frame()) is not None:
+            pass
+        while not lost and (frame := handle.inbox.frame()) is not None:
             self._take(handle, *frame)
-        if not alive and not handle.dead:
+        if not alive:
             fd = handle.sock.fileno()
             if self._sources.pop(fd, None) is not None:
-                # Something closed its socket; it is of no more use.
                 self._poller.unregister(fd)
+            if not handle.leaves_ns:
+                # Something closed its socket, or we cannot take what it sends: it is of no more use.
                 handle.kill()
         return alive
 
     def _take(self, handle: Handle, kind: int, number: int, body: memoryview, fds: list[int]) -> None:
         pool = self._pool
         if kind == wire.PORTION:
-            self._portion(handle, number, body, fds)
+            self._portion(handle, body, fds)
         elif kind == wire.READY:
             with pool.lock:
                 handle.ready = handle.taken = True
                 pool.failed_starts = 0
             pool.feed(handle)
         elif kind == wire.UNLOADABLE:
-            self._unloadable(handle, number, unpack_failure(body))
+            self._unloadable(handle, bytes(body[:1]), unpack_failure(body[1:]))
+        elif kind == wire.LOG:
+            hear_record(body)
+        elif kind == wire.WARNING:
+            hear_warning(body, self._warned)
+        elif kind == wire.BROKEN:
+            error = unpack_failure(body)
+            made = InitializerFailed(
+                f"the initializer raised {type(error).__name__} in {handle.name}: {error}",
+                hint="no call can run until it succeeds",
+            )
+            made.__cause__ = error
+            pool.break_down(made)
+            handle.kill()
 
-    def _portion(self, handle: Handle, number: int, body: memoryview, fds: list[int]) -> None:
+    def _portion(self, handle: Handle, body: memoryview, fds: list[int]) -> None:
         pool = self._pool
         count, flags, _, started_ns, ended_ns, cpu_ns = PORTION_HEAD.unpack_from(body)
         rest = None
         with pool.lock:
-            flight = self._flight(handle, number)
+            flight = handle.flights[0]  # a worker does one after the other
+            place = flight.place(flight.delivered)
             wanted = not flight.stopped
-            flight.delivered = number + count
+            flight.delivered += count
             if flags & LAST:
-                handle.flights.remove(flight)
-                if wanted and flight.delivered < flight.end:  # it met its limit
-                    rest = flight.part(flight.delivered, flight.end)
-                    pool.queue.appendleft(rest)
-                pool.free_limit(handle)
+                rest = self._landed(handle)
             # Subtle: taken before the sinks run, so that no other thread thinks it idle.
-            feeds = not handle.taken and not handle.dead and bool(flags & LAST)
-            if feeds:
-                handle.taken = True
+            feeds = bool(flags & LAST) and not handle.taken and not handle.dead
+            handle.taken = handle.taken or feeds
             pool.learn(flight.task.batch.fn, count, ended_ns - started_ns)
         values, errors = outcomes(body, fds)
         if wanted and count:
             batch = flight.task.batch
             spent = Spent(flight.sent_ns, started_ns, ended_ns, cpu_ns, handle.name)
-            batch.sink(Portion(batch, flight.place(number), values, errors, spent))
+            batch.sink(Portion(batch, place, values, errors, spent))
         if feeds:
             pool.feed(handle)
-        if rest is not None:
+        if rest:
             self.share()
 
-    def _unloadable(self, handle: Handle, number: int, error: BaseException) -> None:
+    def _landed(self, handle: Handle) -> bool:
+        """The first flight of a worker is over; whether some of its calls were not begun and are queued."""
+        flight = handle.flights.popleft()
+        handle.free()
+        if flight.stopped or flight.delivered >= flight.end:
+            return False
+        self._pool.queue.appendleft(flight.part(flight.delivered, flight.end))  # it met its limit
+        return True
+
+    def _unloadable(self, handle: Handle, part: bytes, error: BaseException) -> None:
+        """A worker could not unpickle what it was sent."""
         pool = self._pool
+        failed = None
         with pool.lock:
-            flight = self._flight(handle, number)
-            handle.flights.remove(flight)
-            pool.free_limit(handle)
+            flight = handle.flights.popleft()
+            handle.free()
             feeds = not handle.taken and not handle.dead
-            if feeds:
-                handle.taken = True
-        if not flight.stopped:
-            pool.fail([flight.part(flight.first, flight.end)], error, handle.name)
+            handle.taken = handle.taken or feeds
+            if not flight.stopped and flight.first < flight.end:
+                task = flight.part(flight.first, flight.end)
+                if pool.outgoing.learn_missing(task, error):
+                    pool.queue.appendleft(task)
+                elif part == OF_ITEMS and task.stop - task.start > 1:
+                    # One of them is bad; which one shows when they come one by one.
+                    places = range(task.start, task.stop)
+                    pool.queue.extendleft(task.part(place, place + 1) for place in reversed(places))
+                else:
+                    failed = task
+        if failed is not None:
+            what = "the function" if part == OF_CALL else "the arguments"
+            made = CannotSend(
+                f"{what} cannot be unpickled in {handle.name}: {type(error).__name__}: {error}",
+                hint="a worker imports what it needs by name; see that it can, or define it where it goes by value",
+            )
+            made.__cause__ = error
+            pool.fail([failed], made, handle.name)
         if feeds:
             pool.feed(handle)
+        self.share()
 
     def share(self) -> None:
         """Give what waits to workers that are idle, and start some if there are too few."""
@@ -238,23 +335,18 @@ class Receiver:
             pool.feed(handle)
         pool.start_workers()
 
-    def _flight(self, handle: Handle, number: int) -> Flight:
-        for flight in handle.flights:
-            if flight.first <= number <= flight.delivered or number < flight.end:
-                return flight
-        raise LookupError(f"{handle.name} answered for call {number}, which it was not sent")
-
     def _bury(self, handle: Handle) -> None:
-        # What it sent before it died counts.
-        while handle.sock.fileno() in self._sources and self._receive(handle):
-            if not self._more(handle):
-                break
+        """A worker is dead."""
+        pool = self._pool
+        with pool.lock:
+            pool.forget(handle)
+        if handle in self._leaving:
+            self._leaving.discard(handle)
+            self._ignore(handle)
+            handle.reap()
+            return
+        while self._receive(handle):  # what it sent before it died counts
+            pass
         self._ignore(handle)
-        with self._pool.lock:
-            self._pool.forget(handle)
-        bury(Death(self._pool, handle))
+        bury(Death(pool, handle))
         self.share()
-
-    def _more(self, handle: Handle) -> bool:
-        ready = select.select([handle.sock], [], [], 0)[0]
-        return bool(ready)

@@ -1,93 +1,175 @@
-"""Starting a worker process."""
+"""Starting worker processes, and what becomes of them when the program ends or forks."""
 
 from __future__ import annotations
 
 import _socket
+import atexit
+import fcntl
 import os
-import pickle
+import select
 import signal
 import subprocess
 import sys
+import time
+import weakref
+from typing import Any, NamedTuple
 
 from headway.errors import UsageError
+from headway.run.backends.contract import Setup
+from headway.run.cores import NESTED
 from headway.run.process import page as pages
 from headway.run.process import wire
 from headway.run.process.handle import Handle
+from headway.run.process.payload import Parcel, dump
+from headway.run.process.records import filters_here, levels_here
 from headway.run.process.worker import FDS
 
-__all__ = ["available_cores", "spawn"]
+__all__ = ["Surroundings", "set_up", "spawn"]
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from headway.run.process.worker import main as _; _()"
 
 _BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
+GRACE_S = 0.5
+"""How long workers may take to end when the program does."""
 
-def available_cores() -> int:
-    """How many cores this process may use."""
-    cores = len(os.sched_getaffinity(0))
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
-            quota, period = file.read().split()
-        if quota != "max":
-            cores = min(cores, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass
-    return cores
+_all: weakref.WeakSet[Handle] = weakref.WeakSet()
 
 
-def spawn(share: int) -> Handle:
-    """Start a worker.
+class Surroundings(NamedTuple):
+    """What a worker got from the program as it started, and keeps; two workers with equal ones are alike."""
 
-    Args:
-        share: Cores that belong to it, for libraries that start threads of their own.
-    """
-    if not sys.executable:
-        raise UsageError(
-            "worker processes need a Python to run, and sys.executable is empty",
-            hint="set sys.executable to the path of a Python interpreter",
-        )
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    page_fd, page = pages.create()
-    fault_fd = os.memfd_create("headway-fault", os.MFD_CLOEXEC)
-    lifeline, lifeline_end = os.pipe()
-    high: list[int] = []
-    try:
-        import fcntl
+    executable: str
+    flags: tuple[str, ...]
+    path: tuple[str, ...]
+    argv: tuple[str, ...]
+    directory: str
+    environment: dict[str, str]
+    memory_bytes: int | None
 
-        # Above the places they are put in, or one would overwrite the next.
-        for fd in (theirs.fileno(), page_fd, lifeline, fault_fd):
-            high.append(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16))
-        actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-        ]
-        actions += [(os.POSIX_SPAWN_DUP2, fd, place) for fd, place in zip(high, FDS, strict=True)]
-        environment = dict(os.environ)
+    @classmethod
+    def now(cls, share: int, memory_bytes: int | None) -> Surroundings:
+        """Those that a worker would get now.
+
+        Args:
+            share: Cores that belong to it, for libraries that start threads of their own.
+            memory_bytes: What it may allocate.
+        Raises:
+            UsageError: There is no interpreter to run.
+        """
+        if not sys.executable:
+            raise UsageError(
+                "worker processes need a Python to run, and sys.executable is empty",
+                hint="set sys.executable to the path of a Python interpreter",
+            )
+        environment = {**os.environ, NESTED: "1"}
         for name in _BLAS:
             environment.setdefault(name, str(share))
+        try:
+            directory = os.getcwd()
+        except FileNotFoundError:
+            directory = ""
+        flags = tuple(subprocess._args_from_interpreter_flags())  # type: ignore[attr-defined]
+        path = tuple(str(entry) for entry in sys.path)
+        argv = tuple(map(str, sys.argv))
+        return cls(sys.executable, flags, path, argv, directory, environment, memory_bytes)
+
+
+def spawn(like: Surroundings) -> Handle:
+    """Start a worker. It is not set up yet.
+
+    Raises:
+        OSError: The system does not let us.
+    """
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    fds = [theirs.fileno()]
+    kept = []
+    high: list[int] = []
+    try:
+        page_fd, page = pages.create()
+        fds.append(page_fd)
+        lifeline, lifeline_end = os.pipe()
+        fds.append(lifeline)
+        kept.append(lifeline_end)
+        fault_fd = os.memfd_create("headway-fault", os.MFD_CLOEXEC)
+        kept.append(fault_fd)
+        # Above the places they are put in, or one would overwrite the next.
+        for fd in (*fds, fault_fd):
+            high.append(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16))
+        actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, fd, place) for fd, place in zip(high, FDS, strict=True)]
         pid = os.posix_spawn(
-            sys.executable,
-            [
-                sys.executable,
-                *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]
-                "-c",
-                _BOOT.format(path=sys.path),
-            ],
-            environment,
+            like.executable,
+            [like.executable, *like.flags, "-c", _BOOT.format(path=list(like.path))],
+            like.environment,
             file_actions=actions,
             # The worker unblocks it when it has a handler, so no Ctrl-C meets it without one.
             setsigmask=[signal.SIGINT],
         )
+        pidfd = os.pidfd_open(pid)
     except BaseException:
         ours.close()
-        os.close(fault_fd)
-        os.close(lifeline_end)
+        for fd in kept:
+            os.close(fd)
         raise
     finally:
         theirs.close()
-        for fd in (page_fd, lifeline, *high):
+        for fd in (*fds[1:], *high):
             os.close(fd)
     ours.setblocking(False)
-    handle = Handle(pid, os.pidfd_open(pid), ours, page, fault_fd, lifeline_end)
-    setup = {"argv": sys.argv}
-    handle.send(wire.frame(wire.SETUP, 0, pickle.dumps(setup, 5)))
+    handle = Handle(pid, pidfd, ours, page, fault_fd, lifeline_end, like)
+    if not _all:
+        atexit.unregister(_at_exit)
+        atexit.register(_at_exit)
+    _all.add(handle)
     return handle
+
+
+def set_up(handle: Handle, setup: Setup) -> None:
+    """Tell a worker all that it needs before its first call. It answers READY, or BROKEN.
+
+    Raises:
+        Exception: The initializer cannot be sent.
+    """
+    like = handle.surroundings
+    settings = {
+        "argv": list(like.argv),
+        "levels": levels_here(),
+        "filters": filters_here(),
+        "memory_bytes": like.memory_bytes,
+        "adopted": handle.adopted,
+    }
+    parcel = Parcel()
+    parcel.put(dump(settings)[0])
+    parcel.put(dump((setup.initializer, setup.initargs) if setup.initializer else None)[0])
+    handle.send(wire.frame(wire.SETUP, 0, parcel.body(), len(parcel.fds)), parcel.fds)
+
+
+def _at_exit() -> None:
+    """Let idle workers end as programs do, and kill those that work or hang."""
+    deadline = time.monotonic() + GRACE_S
+    left = [handle for handle in list(_all) if not handle.released]
+    for handle in left:
+        if handle.flights:
+            handle.kill()
+        else:
+            handle.hang_up()
+    for handle in left:
+        try:
+            poller = select.poll()
+            poller.register(handle.pidfd, select.POLLIN)
+            if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                handle.kill()
+        except (OSError, ValueError):  # somebody else let it go
+            continue
+
+
+def _forget_all() -> None:
+    """After a fork, in the child: the workers are the parent's. Close what would keep them from seeing it die."""
+    for handle in list(_all):
+        if not handle.released:
+            handle.release()
+    _all.clear()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -16,6 +16,8 @@ __all__ = ["Watch"]
 LONG_NS = 10_000_000
 """A call that runs longer has what waits behind it given to others."""
 
+NEVER_NS = 1 << 62
+
 SETTLE_NS = 1_000_000
 """How long a limit stands before the worker's progress is believed: a store is seen within microseconds."""
 
@@ -25,14 +27,16 @@ class Watch:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.again_ns = 0
+        """When it looks again, CLOCK_MONOTONIC."""
         self._suspects: dict[Handle, tuple[int, int, int]] = {}
 
     def soon_ns(self, timeout_s: float | None) -> int:
         """How soon it has to look once a worker got a task with that time limit."""
         return LONG_NS if timeout_s is None else min(LONG_NS, int(timeout_s * 1e9))
 
-    def look(self, now_ns: int) -> int | None:
-        """Do what is due, and say when to look again; None if nothing will be due."""
+    def look(self, now_ns: int) -> int:
+        """Do what is due, and say when to look again."""
         pool = self._pool
         due: list[int] = []
         given = False
@@ -42,8 +46,9 @@ class Watch:
                 if not handle.flights:
                     continue
                 if handle.limited_ns:
-                    if now_ns - handle.limited_ns < SETTLE_NS:
-                        due.append(handle.limited_ns + SETTLE_NS)
+                    settled_ns = handle.limited_ns + SETTLE_NS
+                    if now_ns < settled_ns:
+                        due.append(settled_ns)
                     else:
                         given = self._give_away(handle) or given
                 elif room and not pool.queue:
@@ -53,9 +58,12 @@ class Watch:
                 at_ns = self._check_time(handle, now_ns)
                 if at_ns is not None:
                     due.append(at_ns)
+            # invariant: set under the lock, so that whoever gives a worker calls knows when we look.
+            self.again_ns = min(due, default=NEVER_NS)
         if given:
             pool.receiver.share()
-        return min(due, default=None)
+            return now_ns
+        return self.again_ns
 
     # Calls that wait behind a long one
 
@@ -69,8 +77,7 @@ class Watch:
             handle.seen = begun, now_ns
         if now_ns - handle.seen[1] < LONG_NS:
             return handle.seen[1] + LONG_NS
-        handle.page[LIMIT] = max(begun + 1, handle.flights[0].first)
-        handle.limited_ns = now_ns
+        handle.limit(max(begun + 1, handle.flights[0].first))
         return now_ns + SETTLE_NS
 
     def _give_away(self, handle: Handle) -> bool:
@@ -104,7 +111,7 @@ class Watch:
             return None
         page = handle.page
         begun, started_ns = page[BEGUN], page[STARTED]
-        soonest_ns = 1 << 62
+        soonest_ns = NEVER_NS
         for flight in timed:
             assert flight.task.batch.timeout_s is not None
             limit_ns = int(flight.task.batch.timeout_s * 1e9)

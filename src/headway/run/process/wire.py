@@ -11,11 +11,11 @@ from _struct import Struct
 from array import array
 
 __all__ = [
-    "ADOPT",
     "BATCH",
     "BROKEN",
     "HEAD",
     "LOG",
+    "PARK",
     "PORTION",
     "READY",
     "SETUP",
@@ -30,7 +30,7 @@ __all__ = [
 HEAD = Struct("=IBBHq")
 """Size of what follows, kind, number of descriptors, 0, and a number whose meaning the kind gives."""
 
-SETUP, BATCH, ADOPT = 1, 2, 3
+SETUP, BATCH, PARK = 1, 2, 3
 """Kinds of frames to a worker. Number of a BATCH: that of its first call."""
 
 READY, BROKEN, PORTION, UNLOADABLE, LOG, WARNING = 17, 18, 19, 20, 21, 22

@@ -7,36 +7,27 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # `signal` would add `enum`
 import _socket
-import _thread
 import atexit
 import fcntl
 import os
 import sys
 import time
-from _pickle import dumps, loads
 from _struct import Struct
+from contextvars import Context
 
-from headway.run.process import wire
-from headway.run.process.page import BEGUN, LIMIT, LOADING, STARTED, map_page
-from headway.run.process.payload import Parcel, Pickled, Segments, dump, load
+from headway.run.process import segments, wire
+from headway.run.process.answers import HELD_NS, QUICK_NS, SIMPLE_TYPES, Answers
+from headway.run.process.page import BEGUN, LIMIT, LOADING, STARTED, STOP, map_page
+from headway.run.process.payload import Segments, load
+from headway.run.process.records import Forwarder
+from headway.run.process.variables import make_context
 
 TYPE_CHECKING = False  # of `typing`, which would cost every worker some milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-__all__ = [
-    "BATCH_HEAD",
-    "FDS",
-    "HAS_CALL",
-    "LAST",
-    "PORTION_HEAD",
-    "SIMPLE",
-    "STAR",
-    "TIMED",
-    "inside",
-    "main",
-]
+__all__ = ["BATCH_HEAD", "FDS", "HAS_CALL", "HAS_CONTEXT", "MOST_CALLS", "STAR", "TIMED", "main"]
 
 FDS = (3, 4, 5, 6)
 """Where a worker finds its socket, its page, its lifeline and the file for faulthandler."""
@@ -45,33 +36,18 @@ BATCH_HEAD = Struct("=QIIQ")
 """Number of the function, number of calls, flags, number of the context."""
 STAR, TIMED, HAS_CALL, HAS_CONTEXT = 1, 2, 4, 8
 
-PORTION_HEAD = Struct("=IIIqqq")
-"""Number of calls, flags, number of errors, start, end, CPU time."""
-SIMPLE, LAST = 1, 2
-ERROR = Struct("=II")  # place, size
-
 MOST_CALLS = 16
 """Functions a worker remembers; its parent counts along, see `Handle.known`."""
 
-SIMPLE_TYPES = frozenset({int, float, str, bytes, bool, type(None), complex})
-"""Types whose values are pickled together: they can neither fail nor change."""
+LINGER_MS = 50
+"""How long an idle worker keeps segments for what may come next."""
 
-QUICK_NS = 200_000
-"""Outcomes of shorter calls may wait for more to go along; longer calls are answered one by one."""
-HELD_NS = 2_000_000
-"""How long they may wait while calls end, and at the latest until the flusher comes by."""
-
-_worker: Worker | None = None
-
-
-def inside() -> bool:
-    """Whether this process is a worker."""
-    return _worker is not None
+OF_CALL, OF_ITEMS = b"c", b"i"
+"""What could not be loaded, the first byte of UNLOADABLE."""
 
 
 def main() -> None:
     """Serve the parent until it closes its end or dies."""
-    global _worker
     # Ctrl-C reaches the whole process group. What runs here ends when the parent says so. A handler, and not
     # SIG_IGN, because a program that a call starts would inherit that.
     _signal.signal(_signal.SIGINT, lambda signum, frame: None)
@@ -80,7 +56,7 @@ def main() -> None:
     import faulthandler
 
     faulthandler.enable(FDS[3])
-    worker = _worker = Worker(_socket.socket(fileno=FDS[0]), map_page(FDS[1]))
+    worker = Worker(_socket.socket(fileno=FDS[0]), map_page(FDS[1]))
     os.close(FDS[1])
     for fd in (FDS[0], FDS[3]):
         os.set_inheritable(fd, False)
@@ -125,30 +101,19 @@ def _flush_stdio() -> None:
 
 
 class Worker:
-    """Runs what the parent sends and answers in portions."""
+    """Runs what the parent sends."""
 
     def __init__(self, sock: _socket.socket, page: memoryview[int]) -> None:
         self._sock = sock
         self._page = page
+        self._stop = page.cast("B")[8 * STOP : 8 * STOP + 1]
         self._inbox = wire.Inbox(sock)
+        self._answers = Answers(sock)
+        self._forwarder = Forwarder(self._answers.post)
         self._calls: dict[int, tuple[Any, Any]] = {}
+        self._context: tuple[int, Context] = 0, Context()
         self._forked = False
-        self._clock = time.pthread_getcpuclockid(_thread.get_ident())
-        # The portion in the making. The main thread appends, the flusher only takes.
-        self._mutex = _thread.allocate_lock()
-        self._first = 0
-        self._values: list[Any] = []
-        self._errors: dict[int, bytes] = {}
-        self._sent = 0
-        self._since_ns = 0
-        self._ended_ns = 0
-        self._cpu_ns = 0
-        self._held: list[bytes] = []
-        self._flushed_ns = 0
-        self._turns = 0
-        self._gate = _thread.allocate_lock()
-        self._gate.acquire()
-        self._flusher = 0  # 0 not started, 1 asleep, 2 awake
+        self._started_s = time.time()
 
     def forked(self) -> None:
         """A call forked, and this is the child: leave the parent's things alone, and never serve."""
@@ -158,218 +123,180 @@ class Worker:
 
     def serve(self) -> None:
         """Answer frames until the parent closes its end."""
-        inbox = self._inbox
+        inbox, answers = self._inbox, self._answers
+        working = False
         while True:
             frame = inbox.frame()
             if frame is None:
-                self._flush()
+                answers.flush()
+                if working and not self._comes_soon():
+                    segments.keep(-1)
+                    working = False
                 if not inbox.fill():
                     return
                 continue
             kind, number, body, fds = frame
-            segments = Segments(fds)
+            came = Segments(fds)
             if kind == wire.BATCH:
-                self._batch(number, body, segments)
+                if fds and not working:
+                    segments.keep(1)
+                    working = True
+                self._batch(number, body, came)
             elif kind == wire.SETUP:
-                setup = loads(body)
-                self._set_up(setup)
-                del setup
-            segments.close()
+                self._set_up(body, came)
+            elif kind == wire.PARK:
+                self._calls.clear()
+                self._context = 0, Context()
+            came.close()
 
-    def _set_up(self, setup: dict[str, Any]) -> None:
-        sys.argv[:] = setup["argv"]
-        self._send(wire.frame(wire.READY, os.getpid(), b""))
+    def _comes_soon(self) -> bool:
+        import select
 
-    # Calls
+        poller = select.poll()
+        poller.register(FDS[0], select.POLLIN)
+        return bool(poller.poll(LINGER_MS))
 
-    def _batch(self, first: int, body: memoryview, segments: Segments) -> None:
-        call_id, count, flags, _ = BATCH_HEAD.unpack_from(body)
-        page = self._page
+    def _set_up(self, body: memoryview, came: Segments) -> None:
+        settings, offset = load(body, 0, came)
+        if settings["adopted"] and self._stale():
+            os._exit(0)  # before READY: the parent starts another
+        sys.argv[:] = settings["argv"]
+        self._forwarder.set_up(settings["levels"], settings["filters"])
+        if settings["memory_bytes"] is not None and not settings["adopted"]:
+            _limit_memory(settings["memory_bytes"])
+        try:
+            given, _ = load(body, offset, came)
+            if given is not None:
+                initializer, initargs = given
+                initializer(*initargs)
+        except BaseException as error:
+            if self._forked:
+                os._exit(1)
+            from headway.run.process.failure import pack_failure
+
+            self._answers.send(wire.frame(wire.BROKEN, 0, pack_failure(error)))
+            return
+        if self._forked:
+            os._exit(0)
+        _flush_stdio()
+        self._answers.send(wire.frame(wire.READY, os.getpid(), b""))
+
+    def _stale(self) -> bool:
+        """Whether a module of the program has changed since this process began."""
+        ours = (sys.prefix, sys.base_prefix)
+        for module in list(sys.modules.values()):
+            path = getattr(module, "__file__", None)
+            if isinstance(path, str) and not path.startswith(ours):
+                try:
+                    if os.stat(path).st_mtime > self._started_s:
+                        return True
+                except OSError:
+                    return True
+        return False
+
+    def _batch(self, first: int, body: memoryview, came: Segments) -> None:
+        call_id, count, flags, context_id = BATCH_HEAD.unpack_from(body)
+        page, answers = self._page, self._answers
         page[LOADING] = first
+        part = OF_CALL
         try:
             offset = BATCH_HEAD.size
+            if flags & HAS_CONTEXT:
+                data, offset = load(body, offset, came)
+                self._context = context_id, make_context(data)
+            elif context_id == 0 and self._context[0]:
+                self._context = 0, Context()
+            context = self._context[1].copy()
             if flags & HAS_CALL:
                 if len(self._calls) == MOST_CALLS:
                     del self._calls[next(iter(self._calls))]
                 self._calls[call_id] = None, None  # the parent counts it, whether it loads or not
-                self._calls[call_id], offset = load(body, offset, segments)
+                self._calls[call_id], offset = context.run(load, body, offset, came)
+                self._forwarder.catch_up()
             fn, kwargs = self._calls[call_id]
-            items, _ = load(body, offset, segments)
-        except BaseException as error:
+            part = OF_ITEMS
+            items, _ = context.run(load, body, offset, came)
+        except BaseException as error:  # unpickling runs code of others
             page[LOADING] = 0
-            self._flush()
             from headway.run.process.failure import pack_failure
 
-            self._send(wire.frame(wire.UNLOADABLE, first, pack_failure(error)))
+            answers.send(wire.frame(wire.UNLOADABLE, first, part + pack_failure(error)))
             return
         page[LOADING] = 0
-        del body
-        self._first = first
-        self._sent = 0
-        self._values = []
-        self._errors = {}
-        self._since_ns = time.monotonic_ns()
-        self._cpu_ns = time.clock_gettime_ns(self._clock)
-        if not self._held:
-            self._flushed_ns = self._since_ns
-        if count > 1 or self._held:
-            self._wake_flusher()
-        self._run(fn, items, flags & STAR, kwargs, flags & TIMED)
+        began_ns = answers.begin(first, count)
+        context.run(self._run, fn, items, flags, kwargs, first, first + count, began_ns)
         del items
         if self._forked:
             _flush_stdio()
             os._exit(0)
         _flush_stdio()
-        with self._mutex:
-            self._pack(LAST)
-        if not self._inbox or self._ended_ns - self._flushed_ns > HELD_NS:
-            self._flush()
+        answers.end(more=bool(self._inbox))
 
     def _run(
-        self, fn: Callable[..., Any], items: Sequence[Any], star: int, kwargs: dict[str, Any], timed: int
+        self,
+        fn: Callable[..., Any],
+        items: Iterable[Any],
+        flags: int,
+        kwargs: Mapping[str, Any],
+        number: int,
+        end: int,
+        began_ns: int,
     ) -> None:
-        page, now_ns, simple = self._page, time.monotonic_ns, SIMPLE_TYPES
-        values = self._values
-        number = self._first
-        began = self._since_ns
+        page, stop, answers, now_ns, simple = (
+            self._page,
+            self._stop,
+            self._answers,
+            time.monotonic_ns,
+            SIMPLE_TYPES,
+        )
+        star, timed = flags & STAR, flags & TIMED
+        add = answers.values.append
+        first = number
+        if kwargs:
+            import functools
+
+            fn = functools.partial(fn, **kwargs)
         for item in items:
             if timed:
                 # Subtle: before BEGUN, so that a reader never takes an older start for that of this call.
                 page[STARTED] = now_ns()
-            # Subtle: BEGUN before LIMIT is read, the reverse of the parent, who writes LIMIT before it reads BEGUN:
+            # Subtle: BEGUN before STOP is read, the reverse of the parent, who writes STOP before it reads BEGUN:
             # at least one of the two sees the other's store. See README.md.
             page[BEGUN] = number
-            if number >= page[LIMIT]:
+            if stop[0] and number >= page[LIMIT]:
                 page[BEGUN] = number - 1
-                break
+                return
             try:
-                if star:
-                    value = fn(*item, **kwargs) if kwargs else fn(*item)
-                else:
-                    value = fn(item, **kwargs) if kwargs else fn(item)
+                value = fn(*item) if star else fn(item)
             except BaseException as error:  # whatever a call raises is its outcome, SystemExit too
+                if self._forked:
+                    return
                 value = None
-                self._fail(len(values), error)
+                answers.fail(number - first, error)
             else:
-                if type(value) not in simple:
-                    value = self._pickle(len(values), value)
+                if type(value) not in simple and not self._forked:
+                    value = answers.pickle(number - first, value)
             if self._forked:
                 return
             if timed:
                 page[STARTED] = 0
+            add(value)
             number += 1
-            values.append(value)
-            self._ended_ns = ended = now_ns()
-            if (
-                ended - began > QUICK_NS or ended - self._flushed_ns > HELD_NS
-            ) and number - self._first < len(items):
-                with self._mutex:
-                    self._pack(0)
-                self._flush()
-            began = ended
+            answers.ended_ns = ended_ns = now_ns()
+            slow = ended_ns - began_ns > QUICK_NS or ended_ns - answers.flushed_ns > HELD_NS
+            if slow and number < end:
+                answers.send_ended()
+            began_ns = ended_ns
 
-    def _fail(self, place: int, error: BaseException) -> None:
-        from headway.run.process.failure import pack_failure
 
-        self._errors[place] = pack_failure(error)
+def _limit_memory(more: int) -> None:
+    """Let this process allocate so much more than it has, and no more."""
+    import resource
 
-    def _pickle(self, place: int, value: object) -> Pickled | None:
-        try:
-            return dump(value)[0]
-        except BaseException as error:
-            from headway.run.process.unpicklable import cannot_send
-
-            self._fail(place, cannot_send(value, "result", error))
-            return None
-
-    # Answers
-
-    def _pack(self, flags: int) -> None:
-        """Make a frame of what has ended since the last one; the caller has the mutex."""
-        sent, end = self._sent, len(self._values)
-        if sent == end and not flags & LAST:
-            return
-        values = self._values[sent:end] if sent else self._values[:end]
-        errors = (
-            [(place, self._errors[place]) for place in range(sent, end) if place in self._errors]
-            if self._errors
-            else ()
-        )
-        cpu_ns = time.clock_gettime_ns(self._clock)
-        parcel = Parcel()
-        if all(type(value) is not tuple for value in values):
-            flags |= SIMPLE
-        parcel.add(
-            PORTION_HEAD.pack(
-                end - sent, flags, len(errors), self._since_ns, self._ended_ns, cpu_ns - self._cpu_ns
-            )
-        )
-        for place, data in errors:
-            parcel.add(ERROR.pack(place - sent, len(data)) + data)
-        if flags & SIMPLE:
-            parcel.put((dumps(values, 5), []))
-        else:
-            for value in values:
-                parcel.put(value if type(value) is tuple else (dumps(value, 5), []))
-        frame = wire.frame(wire.PORTION, self._first + sent, parcel.body(), len(parcel.fds))
-        self._since_ns, self._cpu_ns = self._ended_ns, cpu_ns
-        if not flags & (SIMPLE | LAST):
-            self._values[sent:end] = [None] * (end - sent)
-        self._sent = end
-        if parcel.fds:
-            self._send_held()
-            self._send(frame, parcel.fds)
-            parcel.close()
-        else:
-            self._held.append(frame)
-
-    def _flush(self) -> None:
-        """Send what is held."""
-        if self._held:
-            with self._mutex:
-                self._send_held()
-
-    def _send_held(self) -> None:
-        self._flushed_ns = time.monotonic_ns()
-        if self._held:
-            data = b"".join(self._held)
-            self._held.clear()
-            self._sock.sendall(data)
-
-    def _send(self, frame: bytes, fds: Sequence[int] = ()) -> None:
-        sent = self._sock.sendmsg([frame], wire.ancillary(list(fds)))
-        if sent < len(frame):
-            self._sock.sendall(memoryview(frame)[sent:])
-
-    # The flusher: a thread that sends what waits while a call takes long
-
-    def _wake_flusher(self) -> None:
-        with self._mutex:
-            self._turns += 1
-            if self._flusher == 2:
-                return
-            if self._flusher == 0:
-                _thread.start_new_thread(self._keep_flushing, ())
-            self._flusher = 2
-            self._gate.release()
-
-    def _keep_flushing(self) -> None:
-        try:
-            while True:
-                self._gate.acquire()
-                idle = 0
-                while True:
-                    turns = self._turns
-                    time.sleep(HELD_NS / 1e9)
-                    with self._mutex:
-                        if len(self._values) > self._sent:
-                            self._pack(0)
-                        if self._held:
-                            self._send_held()
-                            continue
-                        idle = 0 if self._turns != turns else idle + 1
-                        if idle > 50:
-                            self._flusher = 1
-                            break
-        except OSError:  # the parent is gone
-            os._exit(1)
+    with open("/proc/self/statm", encoding="ascii") as file:
+        has = int(file.read().split()[5]) * resource.getpagesize()
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most = has + more
+    resource.setrlimit(
+        resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+    )

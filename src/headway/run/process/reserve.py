@@ -1,0 +1,64 @@
+"""The reserve: workers of closed pools, ready for the next pool that wants the like."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+
+from headway.run.cores import available_cores
+from headway.run.process import wire
+from headway.run.process.handle import Handle
+from headway.run.process.spawn import Surroundings
+
+__all__ = ["park", "take"]
+
+_lock = threading.Lock()
+_parked: list[Handle] = []
+
+
+def park(handle: Handle) -> bool:
+    """Keep an idle worker; False if there are enough. Whoever calls lets go of it if it is kept."""
+    with _lock:
+        _parked[:] = [other for other in _parked if not _gone(other)]
+        if len(_parked) >= available_cores() or _gone(handle):
+            return False
+        handle.known.clear()
+        handle.context = 0
+        handle.send(wire.frame(wire.PARK, 0, b""))
+        _parked.append(handle)
+        return True
+
+
+def take(like: Surroundings) -> Handle | None:
+    """A worker that started in the same surroundings, if one is left. It is to be set up anew."""
+    with _lock:
+        for place, handle in reversed(list(enumerate(_parked))):
+            if handle.surroundings == like:
+                del _parked[place]
+                if not _gone(handle):
+                    handle.adopted = True
+                    handle.ready = handle.dead = False
+                    return handle
+    return None
+
+
+def _gone(handle: Handle) -> bool:
+    """Whether it has died meanwhile; then it is let go."""
+    if handle.released:
+        return True
+    poller = select.poll()
+    poller.register(handle.pidfd, select.POLLIN)
+    if not poller.poll(0):
+        return False
+    handle.reap()
+    return True
+
+
+def _forget() -> None:
+    global _lock
+    _lock = threading.Lock()
+    _parked.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
