@@ -1,0 +1,132 @@
+"""`on="auto"` chooses by what calls really do, and every measured call is a real one."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+import headway
+from headway.run.auto import MOMENT_NS
+from headway.run.batch import Batch, Portion, Spent
+from headway.run.cores import available_cores
+
+several_cores = pytest.mark.skipif(available_cores() < 2, reason="not for a machine with one core")
+
+
+def spin(number: int) -> int:
+    """About ten milliseconds of pure Python."""
+    total = 0
+    for step in range(200_000):
+        total += step
+    return number
+
+
+def pause(number: int) -> int:
+    time.sleep(0.005)
+    return number
+
+
+def tiny(number: int) -> int:
+    return number
+
+
+def report_of(fn: object, count: int) -> headway.Report:
+    results = headway.map(fn, range(count))  # type: ignore[call-overload]
+    assert list(results) == list(range(count))
+    report = results.report()
+    assert isinstance(report, headway.Report)
+    return report
+
+
+def test_calls_too_short_to_send_stay_with_the_caller() -> None:
+    (stage,) = report_of(tiny, 20_000).stages
+    assert stage.on == "serial"
+    assert stage.calls == 20_000
+
+
+def test_calls_that_wait_go_to_threads() -> None:
+    (stage,) = report_of(pause, 300).stages
+    assert stage.on == "threads"
+    assert stage.workers >= 32
+    assert any("wait" in reason for reason in stage.why)
+
+
+@several_cores
+def test_busy_python_calls_go_to_processes_or_to_threads_without_a_gil() -> None:
+    (stage,) = report_of(spin, 150).stages
+    assert stage.on in ("processes", "threads")
+    assert stage.calls == 150
+    assert len(stage.calls_by_worker) >= 3  # the caller, threads, and what came after
+
+
+def test_a_function_that_changes_this_process_stays_here_and_the_report_says_why() -> None:
+    seen: list[int] = []
+
+    def notes(number: int) -> int:
+        seen.append(number)
+        return spin(number)
+
+    (stage,) = report_of(notes, 80).stages
+    assert stage.on in ("serial", "threads")
+    assert sorted(seen) == list(range(80))
+    assert any("it changes the list `seen`" in reason for reason in stage.why) or stage.on == "threads"
+
+
+@several_cores
+def test_what_cannot_be_sent_stays_here_and_no_call_runs_twice() -> None:
+    lock = threading.Lock()
+    runs: list[int] = []
+
+    class Item:
+        def __init__(self, number: int) -> None:
+            self.number = number
+            self.lock = lock
+
+    def call(item: Item) -> int:
+        with item.lock:
+            note(item.number)
+        return spin(item.number)
+
+    def note(number: int, runs: list[int] = runs) -> None:
+        runs.append(number)
+
+    results = headway.map(call, [Item(number) for number in range(60)])
+    assert list(results) == list(range(60))
+    assert sorted(runs) == list(range(60))
+    assert results.report().stages[0].on != "processes"
+
+
+def test_a_time_limit_needs_workers_that_can_be_stopped() -> None:
+    results = headway.map(tiny, range(10), timeout_s=30)
+    assert list(results) == list(range(10))
+    assert results.report().stages[0].on == "processes"
+
+
+def test_a_coroutine_function_goes_to_an_event_loop() -> None:
+    async def call(number: int) -> int:
+        return number
+
+    assert report_of(call, 50).stages[0].on == "asyncio"
+
+
+def test_an_executor_learns_for_each_function() -> None:
+    with headway.Executor() as executor:
+        waits = [executor.submit(pause, number) for number in range(100)]
+        short = [executor.submit(tiny, number) for number in range(100)]
+        assert [future.result() for future in waits] == list(range(100))
+        assert [future.result() for future in short] == list(range(100))
+        assert set(executor.why()) == {"pause", "tiny"}
+
+
+def test_a_portion_from_before_a_change_does_not_count_after_it() -> None:
+    from headway.run.auto import Auto, Opened
+    from headway.run.backends.contract import Setup
+
+    auto = Auto(pause, Opened(None, Setup()), inline=True)
+    batch = Batch(pause, [1], lambda _: None)
+    long_ago = Portion(batch, 0, [1], {}, Spent(1, 1, 1 + 10 * MOMENT_NS, 0, "caller"))
+    auto.learn(long_ago, 1000)
+    assert auto.backend.name == "serial"
+    auto.close(wait=True, abort=False)
