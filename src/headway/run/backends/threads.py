@@ -8,6 +8,7 @@ import contextvars
 import itertools
 import os
 import queue
+import sys
 import threading
 import time
 import weakref
@@ -27,9 +28,10 @@ _open: weakref.WeakSet[Threads] = weakref.WeakSet()
 
 @atexit.register
 def _finish() -> None:
-    # As concurrent.futures does: what was submitted is done before the program ends.
+    # As concurrent.futures does: what was submitted is done before the program ends, unless its user ended it.
+    interrupted = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
     for backend in list(_open):
-        backend.close()
+        backend.close(abort=interrupted)
 
 
 class Threads(Backend):
@@ -117,7 +119,7 @@ class Threads(Backend):
             for thread in threads:
                 if thread is not threading.current_thread():
                     thread.join()
-        if not threads:
+        if abort or not threads:
             _open.discard(self)
 
     def _take_all(self) -> list[Batch]:
