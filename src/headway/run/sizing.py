@@ -9,6 +9,9 @@ __all__ = ["Sizer"]
 _GROWTH = 8
 """A batch may hold so many times more calls than the largest that was measured."""
 
+_SMALLEST = 8
+"""Towards the end batches get smaller, down to this part of their best size."""
+
 
 class Sizer:
     """Sizes batches so that each runs for about `batch_ns`, from what the calls so far took.
@@ -21,9 +24,12 @@ class Sizer:
 
     def __init__(self, batch_ns: int) -> None:
         self._batch_ns = batch_ns
-        self._mean_ns = 0.0
-        self._deviation_ns = 0.0
+        # Sums over the portions so far, each portion counting half as much as the one after it.
+        self._calls = 0.0
+        self._run_ns = 0.0
+        self._off_ns = 0.0
         self._largest = 0
+        self._sent = 0.0
         self._sending_ns = 0.0
 
     def learn(self, portion: Portion) -> None:
@@ -31,23 +37,23 @@ class Sizer:
         count = len(portion.values)
         if not count or not portion.spent.started_ns:
             return
-        call_ns = (portion.spent.ended_ns - portion.spent.started_ns) / count
-        if not self._largest:
-            self._mean_ns = call_ns
-        # Exponential means, as TCP smooths its round trips (Jacobson 1988): a quarter of what is new.
-        error = call_ns - self._mean_ns
-        self._mean_ns += error / 4
-        self._deviation_ns += (abs(error) - self._deviation_ns) / 4
+        run_ns = portion.spent.ended_ns - portion.spent.started_ns
+        self._calls = self._calls / 2 + count
+        self._run_ns = self._run_ns / 2 + run_ns
+        self._off_ns = self._off_ns / 2 + abs(run_ns - count * self._run_ns / self._calls)
         self._largest = max(self._largest, count)
 
     def sent(self, count: int, took_ns: int) -> None:
         """Take in how long it took the caller to give `count` calls to the backend: large arguments count, too."""
-        self._sending_ns += (took_ns / count - self._sending_ns) / 4
+        self._sent = self._sent / 2 + count
+        self._sending_ns = self._sending_ns / 2 + took_ns
 
     @property
     def call_ns(self) -> float:
         """What a call takes, on the safe side."""
-        return max(self._mean_ns + 2 * self._deviation_ns, self._sending_ns)
+        return max(
+            (self._run_ns + 2 * self._off_ns) / max(self._calls, 1.0), self._sending_ns / max(self._sent, 1.0)
+        )
 
     def size(self, remaining: int | None, workers: int) -> int:
         """How many calls the next batch should hold.
@@ -61,5 +67,5 @@ class Sizer:
             return 1
         count = min(int(self._batch_ns / max(self.call_ns, 1.0)), self._largest * _GROWTH)
         if remaining is not None:
-            count = min(count, -(-remaining // (2 * workers)))
+            count = min(count, max(-(-remaining // (2 * workers)), count // _SMALLEST))
         return max(1, count)
