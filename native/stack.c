@@ -4,26 +4,73 @@
 
 #include "tracer.h"
 
-#define INDEX_SIZE (1u << 18)
-static uint32_t *stack_index, *frame_index; /* open addressing by hash; entries are section index + 1 */
+/* Entries of a section by their hash: open addressing; a place holds section index + 1, or 0. A table that is half full
+ * is followed by one of twice the size, so that a process with few stacks touches few pages: 3 us each. Earlier tables
+ * stay as they are: who still reads one misses what is newer, and looks again under the lock. */
+#define FIRST_SIZE 2048u
+#define LAST_LEVEL 7u
+struct index {
+    uint32_t *tables; /* one after the other */
+    enum hw_section_id of;
+    uint32_t level, used;
+};
+static struct index stacks = {.of = HW_SECTION_STACKS}, frames = {.of = HW_SECTION_FRAMES};
+_Static_assert(offsetof(struct hw_stack, hash) == offsetof(struct hw_frame, hash), "one index for both");
 
 void hw_stack_init(void)
 {
-    stack_index = hw_private(INDEX_SIZE * sizeof *stack_index);
-    frame_index = hw_private(INDEX_SIZE * sizeof *frame_index);
+    size_t bytes = ((size_t)(FIRST_SIZE << (LAST_LEVEL + 1)) - FIRST_SIZE) * sizeof(uint32_t);
+    stacks.tables = hw_private(bytes);
+    frames.tables = hw_private(bytes);
+}
+
+static inline uint64_t hash_of(const struct index *in, uint32_t found)
+{
+    return *(const uint64_t *)((const char *)hw_entry(in->of, found - 1) + offsetof(struct hw_stack, hash));
+}
+
+/* What is there, or 0; then `place` is where it would go, or NULL. */
+static uint32_t find(const struct index *in, uint32_t level, uint64_t hash, uint32_t **place)
+{
+    uint32_t size = FIRST_SIZE << level, *table = in->tables + (size - FIRST_SIZE), found;
+    *place = NULL;
+    for (uint32_t probes = 0; probes < 256; probes++) {
+        uint32_t *p = &table[(hash + probes) % size];
+        if ((found = LOAD(p)) == 0) {
+            *place = p;
+            return 0;
+        }
+        if (LIKELY(hash_of(in, found) == hash))
+            return found;
+    }
+    return 0;
+}
+
+/* Under the lock: a place for a new entry, or NULL. */
+static uint32_t *make_place(struct index *in, uint64_t hash)
+{
+    uint32_t size = FIRST_SIZE << in->level, *table = in->tables + (size - FIRST_SIZE), *place;
+    if (in->used * 2 >= size && in->level < LAST_LEVEL) {
+        for (uint32_t i = 0; i < size; i++) {
+            if (table[i] == 0)
+                continue;
+            find(in, in->level + 1, hash_of(in, table[i]), &place);
+            if (place != NULL)
+                *place = table[i];
+        }
+        STORE(&in->level, in->level + 1);
+    }
+    find(in, in->level, hash, &place);
+    return place;
 }
 
 static uint32_t store_frame(const struct hw_walked_frame *f)
 {
-    uint32_t *place = &frame_index[f->hash % INDEX_SIZE];
-    for (uint32_t probes = 0; *place != 0; probes++) {
-        struct hw_frame *known = hw_entry(HW_SECTION_FRAMES, *place - 1);
-        if (known->hash == f->hash)
-            return *place - 1;
-        if (probes == 256)
-            return HW_NOBODY;
-        place = place + 1 == frame_index + INDEX_SIZE ? frame_index : place + 1;
-    }
+    uint32_t *place, found = find(&frames, frames.level, f->hash, &place);
+    if (found != 0)
+        return found - 1;
+    if ((place = make_place(&frames, f->hash)) == NULL)
+        return HW_NOBODY;
     char text[1536];
     size_t name_at;
     size_t bytes = hw_frame_text(f->code, text, sizeof text, &name_at);
@@ -39,6 +86,7 @@ static uint32_t store_frame(const struct hw_walked_frame *f)
     frame->name = at + (uint32_t)name_at;
     STORE(&frame->ready, 1);
     *place = index + 1;
+    frames.used++;
     return index;
 }
 
@@ -91,8 +139,11 @@ static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
     return HW_LOCK;
 }
 
-static uint32_t store_stack(const struct hw_walked *w, uint32_t *place)
+static uint32_t store_stack(const struct hw_walked *w)
 {
+    uint32_t *place = make_place(&stacks, w->hash);
+    if (place == NULL)
+        return 0;
     uint32_t links[HW_DEPTH];
     for (uint32_t i = 0; i < w->depth; i++)
         if ((links[i] = store_frame(&w->frames[i])) == HW_NOBODY)
@@ -110,20 +161,8 @@ static uint32_t store_stack(const struct hw_walked *w, uint32_t *place)
     stack->cut = w->cut;
     STORE(&stack->ready, 1);
     STORE(place, index + 1);
+    stacks.used++;
     return index + 1;
-}
-
-/* Finds the stack from `place` on; sets `place` to where it is, or where it would go. */
-static uint32_t find(uint64_t hash, uint32_t **place)
-{
-    uint32_t *p = *place, found;
-    for (uint32_t probes = 0; (found = LOAD(p)) != 0 && probes < 256; probes++) {
-        if (((struct hw_stack *)hw_entry(HW_SECTION_STACKS, found - 1))->hash == hash)
-            return found;
-        p = p + 1 == stack_index + INDEX_SIZE ? stack_index : p + 1;
-    }
-    *place = p;
-    return 0;
 }
 
 static struct hw_slow storing;
@@ -132,17 +171,16 @@ static struct hw_slow storing;
 uint32_t hw_stack(uint32_t most)
 {
     struct hw_walked w;
-    if (stack_index == NULL || frame_index == NULL || !hw_walk(&w, most))
+    if (stacks.tables == NULL || frames.tables == NULL || !hw_walk(&w, most))
         return 0;
-    uint32_t *place = &stack_index[w.hash % INDEX_SIZE];
-    uint32_t found = find(w.hash, &place);
+    uint32_t *place, found = find(&stacks, LOAD(&stacks.level), w.hash, &place);
     if (LIKELY(found != 0))
         return found;
     int saved = errno;
     uint64_t mask = hw_slow_lock(&storing);
-    found = find(w.hash, &place);
-    if (found == 0 && LOAD(place) == 0)
-        found = store_stack(&w, place);
+    found = find(&stacks, stacks.level, w.hash, &place);
+    if (found == 0)
+        found = store_stack(&w);
     hw_slow_unlock(&storing, mask);
     errno = saved;
     return found;
@@ -151,4 +189,5 @@ uint32_t hw_stack(uint32_t most)
 void hw_stack_after_fork(void)
 {
     atomic_store(&storing.held, false);
+    stacks.level = stacks.used = frames.level = frames.used = 0;
 }

@@ -16,18 +16,28 @@ static pthread_key_t end_key;
 
 /* ---- records ---- */
 
-static struct hw_record *next_record(struct hw_thread *t)
+static struct hw_chunk *make_room(struct hw_thread *t)
 {
     struct hw_chunk *chunk = hw_self.chunk;
-    if (UNLIKELY(chunk == NULL || chunk->count == HW_CHUNK_RECORDS)) {
-        if (chunk != NULL)
-            STORE(&chunk->state, HW_CHUNK_FULL);
-        chunk = hw_self.chunk = hw_chunk_claim(hw_self.index);
-        t->chunk = chunk != NULL ? hw_chunk_index(chunk) + 1 : 0;
-        if (chunk == NULL) {
-            t->lost++;
-            return NULL;
-        }
+    if (chunk != NULL && hw_self.room < HW_CHUNK_RECORDS) {
+        hw_chunk_rest(chunk);
+        hw_self.room = HW_CHUNK_RECORDS;
+        return chunk;
+    }
+    if (chunk != NULL)
+        STORE(&chunk->state, HW_CHUNK_FULL);
+    chunk = hw_self.chunk = hw_chunk_claim(hw_self.index);
+    hw_self.room = HW_CHUNK_FIRST;
+    t->chunk = chunk != NULL ? hw_chunk_index(chunk) + 1 : 0;
+    return chunk;
+}
+
+static inline struct hw_record *next_record(struct hw_thread *t)
+{
+    struct hw_chunk *chunk = hw_self.chunk;
+    if (UNLIKELY(chunk == NULL || chunk->count == hw_self.room) && (chunk = make_room(t)) == NULL) {
+        t->lost++;
+        return NULL;
     }
     return &chunk->records[chunk->count];
 }

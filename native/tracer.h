@@ -27,6 +27,7 @@ struct hw_self {
     struct hw_thread *slot;   /* NULL: not known yet, or ended */
     struct hw_chunk *chunk;   /* the open chunk, or NULL */
     uint32_t index;           /* of the slot */
+    uint32_t room;            /* records that the open chunk has pages for */
     bool busy;                /* inside the tracer: hooks pass through. Guards recursion and signal handlers */
     bool ended;               /* its end was recorded: later hooks pass through */
     bool interrupted;         /* a signal came while they were blocked in a slow path: see hw_interrupted */
@@ -64,6 +65,8 @@ void hw_file_leave(void);
 void *hw_entry(enum hw_section_id id, uint32_t index);
 uint32_t hw_append(enum hw_section_id id, uint32_t n); /* first index of n consecutive new entries, or HW_NOBODY */
 struct hw_chunk *hw_chunk_claim(uint32_t slot);
+#define HW_CHUNK_FIRST ((4096u - 64u) / 32u) /* records in the first page of a chunk */
+void hw_chunk_rest(struct hw_chunk *chunk);
 uint32_t hw_chunk_index(const struct hw_chunk *chunk);
 void *hw_private(size_t bytes); /* zeroed private memory, back to zero after fork; for indexes. At start only */
 void hw_private_reset(void);
