@@ -12,85 +12,20 @@
 #define _GNU_SOURCE
 #include <stdarg.h>
 
-#include "tracer.h"
-
-/* What is known of a semaphore, by address. One cache line. Fields are racy where two threads use one semaphore at
- * once; each store is of a whole value that was true at that moment. */
-struct known {
-    uint64_t address;     /* 0: free */
-    uint32_t owner;       /* slot + 1, 0: nobody or not known */
-    uint32_t waker;       /* slot + 1 of the last poster */
-    uint32_t waiters;     /* now */
-    uint32_t lock;        /* index in the lock section + 1; 0: nobody has waited on it */
-    uint32_t made;        /* stack + 1 */
-    uint32_t foreign;     /* posts by a thread that did not own it */
-    uint64_t created_ns;
-    uint64_t held_from_ns; /* since when it is held while somebody waits; 0: it is not */
-    uint64_t parked_for;  /* a parking place: the address that its thread really waits for */
-    uint64_t pad;
-};
-_Static_assert(sizeof(struct known) == 64, "one cache line");
+#include "semaphore.h"
 
 #define MADE_DEPTH 8 /* frames: enough to leave the standard library; locks are made often */
-
-#define SETS 8192u
-#define WAYS 4u
-static struct known *known; /* SETS * WAYS */
 
 #define EDGE_SIZE (1u << 17)
 static uint32_t *edges; /* open addressing; entries are edge index + 1 */
 
 void hw_lock_init(void)
 {
-    known = hw_private(SETS * WAYS * sizeof *known);
+    hw_semaphore_init();
     edges = hw_private(EDGE_SIZE * sizeof *edges);
 }
 
-static struct known *set_of(uint64_t address)
-{
-    return known + (address * 0x9e3779b97f4a7c15u >> 51) % SETS * WAYS;
-}
-
-static struct known *find(uint64_t address)
-{
-    if (UNLIKELY(known == NULL))
-        return NULL;
-    struct known *k = set_of(address);
-    for (unsigned i = 0; i < WAYS; i++)
-        if (PEEK(&k[i].address) == address)
-            return &k[i];
-    return NULL;
-}
-
-/* Finds or makes. An entry in use is never pushed out: then this one stays unknown, which is said and not guessed. */
-static struct known *find_or_make(uint64_t address)
-{
-    if (UNLIKELY(known == NULL))
-        return NULL;
-    struct known *k = set_of(address), *idle = NULL;
-    for (unsigned i = 0; i < WAYS; i++) {
-        uint64_t there = PEEK(&k[i].address);
-        if (LIKELY(there == address))
-            return &k[i];
-        if (there == 0 || !(PEEK(&k[i].owner) | PEEK(&k[i].waiters) | PEEK(&k[i].lock) | PEEK(&k[i].made)))
-            idle = &k[i];
-    }
-    uint64_t there = idle != NULL ? PEEK(&idle->address) : 0;
-    if (idle == NULL ||
-        !__atomic_compare_exchange_n(&idle->address, &there, address, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        return NULL;
-    idle->waker = idle->foreign = 0;
-    idle->created_ns = idle->held_from_ns = idle->parked_for = 0;
-    return idle;
-}
-
-static void forget(struct known *k)
-{
-    k->owner = k->waker = k->waiters = k->lock = k->made = k->foreign = 0;
-    k->created_ns = k->held_from_ns = k->parked_for = 0;
-}
-
-static struct hw_lock *lock_of(struct known *k, uint32_t kind, enum hw_identity identity)
+static struct hw_lock *lock_of(struct hw_semaphore *k, uint32_t kind, enum hw_identity identity)
 {
     if (k->lock == 0) {
         uint32_t index = hw_append(HW_SECTION_LOCKS, 1);
@@ -142,30 +77,6 @@ static void add_edge(uint32_t lock, uint32_t waiter, uint32_t owner, uint64_t ns
     ADD(&hw.header->sections[HW_SECTION_EDGES].lost, 1);
 }
 
-/* Semaphores that other processes use too. Not emptied by fork: the child has them at the same addresses. */
-#define SHARED 1024u
-static uint64_t shared_sems[SHARED];
-
-static void share(const sem_t *sem)
-{
-    for (uint32_t i = 0; i < SHARED; i++) {
-        uint64_t none = 0, *place = &shared_sems[((uintptr_t)sem / 32 + i) % SHARED];
-        if (PEEK(place) == (uintptr_t)sem ||
-            __atomic_compare_exchange_n(place, &none, (uintptr_t)sem, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-            return;
-    }
-}
-
-static bool is_shared(const sem_t *sem)
-{
-    for (uint32_t i = 0; i < SHARED; i++) {
-        uint64_t there = PEEK(&shared_sems[((uintptr_t)sem / 32 + i) % SHARED]);
-        if (there == (uintptr_t)sem || there == 0)
-            return there != 0;
-    }
-    return true; /* the table is full: claim nothing */
-}
-
 /* A semaphore on the caller's own stack is a parking place (see above). */
 static bool parks(const sem_t *sem)
 {
@@ -183,7 +94,7 @@ static uint32_t parked_kind(const sem_t *sem)
     return *(const uint64_t *)arg != 0 ? HW_LOCK : HW_QUEUE;
 }
 
-static void acquired(struct known *k, uint64_t now)
+static void acquired(struct hw_semaphore *k, uint64_t now)
 {
     POKE(&k->owner, hw_self.index + 1);
     if (PEEK(&k->waiters) != 0 && k->held_from_ns == 0)
@@ -194,7 +105,7 @@ static void acquired(struct known *k, uint64_t now)
 
 struct wait {
     struct hw_thread *t;
-    struct known *sem, *what; /* differ for a parking place */
+    struct hw_semaphore *sem, *what; /* differ for a parking place */
     uint64_t start;
     uint32_t owner;
     uint32_t lock; /* index, or HW_NOBODY */
@@ -211,10 +122,10 @@ static struct wait begin(sem_t *sem)
         hw_out();
         return w;
     }
-    w.sem = find_or_make((uint64_t)sem);
+    w.sem = hw_semaphore_at((uint64_t)sem);
     w.what = w.sem;
     if (w.parks) {
-        w.what = find_or_make(((const uint64_t *)sem)[-1]);
+        w.what = hw_semaphore_at(((const uint64_t *)sem)[-1]);
         if (w.sem != NULL && w.what != NULL) {
             w.sem->parked_for = w.what->address;
             POKE(&w.sem->waiters, 1);
@@ -230,7 +141,7 @@ static struct wait begin(sem_t *sem)
         uint32_t owner = PEEK(&w.what->owner);
         if (w.parks && !named)
             kind = parked_kind(sem);
-        if (is_shared(sem)) {
+        if (hw_semaphore_is_shared(sem)) {
             owner = 0; /* another process may have it */
         } else if (!w.parks && !named) {
             if (owner == hw_self.index + 1 || PEEK(&w.what->foreign) != 0)
@@ -267,7 +178,7 @@ static void end(struct wait *w, bool got)
         ADD(&s->wait_count, 1);
         ADD(&s->wait_ns, waited);
     }
-    struct known *k = w->what;
+    struct hw_semaphore *k = w->what;
     if (k != NULL) {
         uint32_t waker = got && w->sem != NULL ? PEEK(&w->sem->waker) : 0;
         t->now_d = waker ? waker - 1 : HW_NOBODY;
@@ -300,7 +211,7 @@ static void took(sem_t *sem)
 {
     if (hw_in() == NULL)
         return;
-    struct known *k = find_or_make((uint64_t)sem);
+    struct hw_semaphore *k = hw_semaphore_at((uint64_t)sem);
     if (k != NULL)
         acquired(k, 0);
     hw_out();
@@ -327,7 +238,7 @@ EXPORT sem_t *sem_open(const char *name, int flags, ...)
     va_end(args);
     sem_t *sem = REAL(sem_open)(name, flags, mode, value);
     if (sem != SEM_FAILED)
-        share(sem);
+        hw_semaphore_share(sem);
     return sem;
 }
 
@@ -336,17 +247,15 @@ EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
     int r = REAL(sem_init)(sem, shared, value);
     struct hw_thread *t;
     if (shared)
-        share(sem);
+        hw_semaphore_share(sem);
     if (r == 0 && (t = hw_in()) != NULL) {
-        struct known *k = find((uint64_t)sem);
-        if (k != NULL)
-            forget(k);
-        if (t->holds && !parks(sem)) {
-            uint32_t made = hw_stack(MADE_DEPTH);
-            if ((made != 0 || k != NULL) && (k = find_or_make((uint64_t)sem)) != NULL) {
-                k->made = made;
-                k->created_ns = hw_now();
-            }
+        bool proper = t->holds && !parks(sem);
+        uint32_t made = proper ? hw_stack(MADE_DEPTH) : 0;
+        struct hw_semaphore *k = made != 0 ? hw_semaphore_new((uint64_t)sem) : hw_semaphore_find((uint64_t)sem);
+        if (k != NULL) {
+            hw_semaphore_forget(k);
+            k->made = made;
+            k->created_ns = proper ? hw_now() : 0;
         }
         hw_out();
     }
@@ -356,9 +265,9 @@ EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
 EXPORT int sem_destroy(sem_t *sem)
 {
     if (hw_in() != NULL) {
-        struct known *k = find((uint64_t)sem);
+        struct hw_semaphore *k = hw_semaphore_find((uint64_t)sem);
         if (k != NULL) {
-            forget(k);
+            hw_semaphore_forget(k);
             STORE(&k->address, 0);
         }
         hw_out();
@@ -411,7 +320,7 @@ EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *dea
 }
 
 /* The owner lets go while others wait: what they lost meanwhile is counted to the lock. */
-static void released(struct hw_thread *t, struct known *k, bool owned)
+static void released(struct hw_thread *t, struct hw_semaphore *k, bool owned)
 {
     uint64_t from = k->held_from_ns;
     if (from == 0 || k->lock == 0 || !owned) {
@@ -435,7 +344,7 @@ EXPORT int sem_post(sem_t *sem)
 {
     struct hw_thread *t = hw_in();
     if (t != NULL) {
-        struct known *k = find((uint64_t)sem);
+        struct hw_semaphore *k = hw_semaphore_find((uint64_t)sem);
         if (k != NULL) {
             POKE(&k->waker, hw_self.index + 1);
             bool owned = k->owner == hw_self.index + 1;
@@ -444,7 +353,7 @@ EXPORT int sem_post(sem_t *sem)
             if (UNLIKELY((k->waiters | k->parked_for) != 0)) {
                 int saved = errno;
                 /* Of a mutex, who wakes the waiter is who held it. */
-                struct known *what = k->parked_for != 0 ? find(k->parked_for) : k;
+                struct hw_semaphore *what = k->parked_for != 0 ? hw_semaphore_find(k->parked_for) : k;
                 if (what != NULL)
                     released(t, what, owned || what != k);
                 errno = saved;
