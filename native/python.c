@@ -165,7 +165,7 @@ static const char *current_frame(void)
 }
 
 /* The frame's code object, or NULL: a frame of the interpreter's own (3.12 on) has something else there. */
-static const char *code_of(const char *frame)
+static inline const char *code_of(const char *frame)
 {
     const char *code = UNTAG(AT(const char *, frame, py.at.code));
     if (code == NULL || AT(const void *, code, py.at.type) != py.code_type)
@@ -186,8 +186,10 @@ static inline uint64_t name_hash(const char *text)
     uint32_t state = AT(uint32_t, text, py.at.text_state);
     uint64_t bytes = AT(uint64_t, text, py.at.text_length) * (state >> 2 & 7), end[2] = {0, 0};
     const char *data = text + (state >> 6 & 1 ? py.at.ascii_data : py.at.compact_data);
-    size_t n = bytes < sizeof end ? bytes : sizeof end;
-    memcpy(end, data + bytes - n, n);
+    if (LIKELY(bytes >= sizeof end))
+        memcpy(end, data + bytes - sizeof end, sizeof end); /* two loads: a size that varies is forty instructions */
+    else
+        memcpy(end, data, bytes);
     return mix(mix(mix((uintptr_t)text, bytes), end[0]), end[1]);
 }
 
@@ -196,6 +198,8 @@ bool hw_walk(struct hw_walked *w, uint32_t most)
     w->depth = 0;
     w->cut = false;
     w->hash = 0;
+    const char *file = NULL; /* of the frame before: often it is the same object, and has the same hash */
+    uint64_t file_hash = 0;
     for (const char *frame = current_frame(); frame != NULL; frame = AT(const char *, frame, py.at.previous)) {
         const char *code = code_of(frame);
         if (code == NULL)
@@ -206,12 +210,16 @@ bool hw_walk(struct hw_walked *w, uint32_t most)
         }
         struct hw_walked_frame *f = &w->frames[w->depth++];
         int64_t bytes = AT(const char *, frame, py.at.instruction) - (code + py.at.bytecode);
+        if (AT(const char *, code, py.at.filename) != file) {
+            file = AT(const char *, code, py.at.filename);
+            file_hash = name_hash(file);
+        }
         f->code = code;
         f->instruction = bytes > 0 ? (uint32_t)(bytes / 2) : 0;
         /* An address alone is not enough: code objects are freed and others take their place. */
         f->hash = mix(mix(mix((uintptr_t)code, f->instruction), AT(uint32_t, code, py.at.firstlineno)),
                       (uintptr_t)AT(const void *, code, py.at.qualname)) ^
-                  name_hash(AT(const char *, code, py.at.filename));
+                  file_hash;
         w->hash = mix(w->hash, f->hash);
     }
     return w->depth != 0;
