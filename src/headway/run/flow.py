@@ -234,18 +234,20 @@ class Stage:
             length = self._upstream.length
             remaining = None if length is None else max(length - self.tally.submitted, 1)
             count = self._sizer.size(remaining, backend.workers)
-            # A backend that runs calls at once must not run ahead of its reader.
-            room = self._room(count, backend) - self._out
-            if room <= 0:
+            if self._buffer is not None:
+                count = max(1, min(count, self._buffer // (2 * backend.workers)))
+            # What is free is kept until it is a whole batch: small ones cost more than they fill.
+            if self._allowed(count, backend) - self._out < count:
                 return
-            items = self._upstream.get(min(count, room))
+            items = self._upstream.get(count)
             if not items:
                 return
             self._submit(backend, items)
 
-    def _room(self, count: int, backend: Backend) -> int:
+    def _allowed(self, count: int, backend: Backend) -> int:
+        """How many items may be out."""
         if backend.name == "serial":
-            return count if self._buffer is None else min(count, self._buffer)
+            return count  # it runs calls at once, and must not run ahead of the reader
         return self._buffer or _AHEAD * backend.workers * count
 
     def _submit(self, backend: Backend, items: list[Any]) -> None:
