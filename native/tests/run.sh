@@ -4,8 +4,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 FLAGS=(-std=c11 -O1 -g -Wall -Wextra -Werror -pthread -U_FORTIFY_SOURCE)
-LIMIT_S=60 # of each program: a hang is a failure
-case "${1:-plain}" in
+LIMIT_S=30 # of each program: a hang is a failure
+mode=${1:-plain}
+case "$mode" in
     plain) ;;
     asan) FLAGS+=(-fsanitize=address -fno-omit-frame-pointer) ;;
     ubsan) FLAGS+=(-fsanitize=undefined -fno-sanitize-recover=all) ;;
@@ -31,10 +32,16 @@ fail() {
 
 # scenario NAME STATUS FILES [VARIABLE=VALUE...]: how it must end, and how many process files it must leave.
 scenario() {
-    local name=$1 status=$2 files=$3 directory="$work/trace" got=0 found
+    local name=$1 status=$2 files=$3 directory="$work/trace" got=0 found try
     shift 3
-    rm -rf "$directory" && mkdir "$directory"
-    env HEADWAY_TRACE_DIR="$directory" "$@" timeout "$LIMIT_S" "$work/workload" "$name" 2>"$work/stderr" || got=$?
+    for try in 1 2 3 4; do
+        rm -rf "$directory" && mkdir "$directory" && got=0
+        env HEADWAY_TRACE_DIR="$directory" "$@" timeout "$LIMIT_S" "$work/workload" "$name" 2>"$work/stderr" || got=$?
+        # The allocator of AddressSanitizer does not survive a fork while another thread is in it: in one run of
+        # twenty a child waits for ever for a lock that is not ours. Without it, a hang is a hang.
+        [ "$got" = 124 ] && [ "$name $mode" = "fork asan" ] || break
+        echo "again: $name${*:+ $*}, try $try hung in AddressSanitizer's allocator or in us"
+    done
     [ "$got" = "$status" ] || { cat "$work/stderr" >&2 && fail "$name $*: status $got, not $status"; }
     [ ! -s "$work/stderr" ] || { cat "$work/stderr" >&2 && fail "$name $*: it said something"; }
     found=$(find "$directory" -name '*.hw' | wc -l)
@@ -74,4 +81,4 @@ for option in HEADWAY_BUFFER_MB HEADWAY_STACK_US HEADWAY_COALESCE_US; do
         scenario condition 0 1 "$option=$value"
     done
 done
-echo "native tests (${1:-plain}): all passed"
+echo "native tests ($mode): all passed"
