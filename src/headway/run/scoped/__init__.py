@@ -1,0 +1,1 @@
+"""What scopes are made of: the calls, what ends them, and the tasks of an event loop."""
