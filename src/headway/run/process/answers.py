@@ -69,14 +69,16 @@ class Answers:
 
     def begin(self, first: int, count: int) -> int:
         """A flight begins; returns when."""
-        self.first = first
-        self._sent = 0
-        self.values = []
-        self.errors = {}
-        self._since_ns = self.ended_ns = now_ns = time.monotonic_ns()
-        self._cpu_ns = time.clock_gettime_ns(self._clock)
-        if not self._held:
-            self.flushed_ns = now_ns
+        now_ns = time.monotonic_ns()
+        with self._mutex:  # or the flusher might take the last flight's values for those of this one
+            self.first = first
+            self._sent = 0
+            self.values = []
+            self.errors = {}
+            self._since_ns = self.ended_ns = now_ns
+            self._cpu_ns = time.clock_gettime_ns(self._clock)
+            if not self._held:
+                self.flushed_ns = now_ns
         if count > 1 or self._held:
             self._wake_flusher()
         return now_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 import threading
@@ -40,7 +41,7 @@ class Outgoing:
 
     def __init__(self) -> None:
         self._calls: dict[int, Call] = {}
-        self._number = 0
+        self._numbers = itertools.count(1)
         self._carrier = Carrier()
         self._carrying = threading.Lock()
         self.local: tuple[bytes, ...] = MAIN
@@ -98,9 +99,9 @@ class Outgoing:
                 bad[place] = cannot_send(args, "args", error)
         return bad
 
-    def learn_missing(self, task: Task, error: BaseException) -> bool:
+    def learn_missing(self, fn: Callable[..., Any], error: BaseException) -> bool:
         """Have a module go by value that a worker could not import; False if that would not help."""
-        names = {task.batch.fn.__module__} if hasattr(task.batch.fn, "__module__") else set()
+        names = {getattr(fn, "__module__", "")}
         if isinstance(error, ModuleNotFoundError):
             names.add(error.name or "")
         elif isinstance(error, AttributeError):
@@ -139,8 +140,7 @@ class Outgoing:
             and not batch.kwargs
             and isinstance(batch.fn, (types.FunctionType, types.BuiltinFunctionType, type))
         )
-        self._number += 1
-        call = Call(self._number, batch.fn, batch.kwargs, batch.sink, pickled, fixed, self.local)
+        call = Call(next(self._numbers), batch.fn, batch.kwargs, batch.sink, pickled, fixed, self.local)
         if len(self._calls) >= MOST_CALLS:
             self._calls.clear()
         self._calls[id(batch.fn)] = call

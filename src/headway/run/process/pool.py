@@ -20,6 +20,7 @@ from headway.run.process.handle import Handle
 from headway.run.process.outgoing import Outgoing
 from headway.run.process.receiver import Receiver
 from headway.run.process.spawn import Surroundings, set_up, spawn
+from headway.run.process.unpicklable import cannot_send
 
 __all__ = ["Pool"]
 
@@ -118,9 +119,14 @@ class Pool:
         if handle is None:
             handle = spawn(like)
         try:
-            set_up(handle, self.setup)
-        except BaseException:
+            set_up(handle, self.setup, self.outgoing.local)
+        except BaseException as error:
+            handle.kill()
             handle.reap()
+            if isinstance(error, Exception) and self.setup.initializer:
+                raise cannot_send(
+                    (self.setup.initializer, self.setup.initargs), "initializer", error
+                ) from error
             raise
         return handle
 

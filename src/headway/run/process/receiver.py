@@ -17,7 +17,7 @@ from headway.run.process.failure import unpack_failure
 from headway.run.process.handle import Handle
 from headway.run.process.incoming import outcomes
 from headway.run.process.records import hear_record, hear_warning
-from headway.run.process.spawn import GRACE_S
+from headway.run.process.spawn import GRACE_S, set_up
 from headway.run.process.watch import NEVER_NS, Watch
 from headway.run.process.wire import TooManyFiles
 from headway.run.process.worker import OF_CALL, OF_ITEMS
@@ -249,14 +249,22 @@ class Receiver:
         elif kind == wire.WARNING:
             hear_warning(body, self._warned)
         elif kind == wire.BROKEN:
-            error = unpack_failure(body)
-            made = InitializerFailed(
-                f"the initializer raised {type(error).__name__} in {handle.name}: {error}",
-                hint="no call can run until it succeeds",
-            )
-            made.__cause__ = error
-            pool.break_down(made)
-            handle.kill()
+            self._broken(handle, bytes(body[:1]), unpack_failure(body[1:]))
+
+    def _broken(self, handle: Handle, part: bytes, error: BaseException) -> None:
+        """The initializer did not come to its end."""
+        pool = self._pool
+        initializer = pool.setup.initializer
+        if part == OF_CALL and initializer is not None and pool.outgoing.learn_missing(initializer, error):
+            set_up(handle, pool.setup, pool.outgoing.local)
+            return
+        made = InitializerFailed(
+            f"the initializer raised {type(error).__name__} in {handle.name}: {error}",
+            hint="no call can run until it succeeds",
+        )
+        made.__cause__ = error
+        pool.break_down(made)
+        handle.kill()
 
     def _portion(self, handle: Handle, body: memoryview, fds: list[int]) -> None:
         pool = self._pool
@@ -303,7 +311,7 @@ class Receiver:
             handle.taken = handle.taken or feeds
             if not flight.stopped and flight.first < flight.end:
                 task = flight.part(flight.first, flight.end)
-                if pool.outgoing.learn_missing(task, error):
+                if pool.outgoing.learn_missing(task.batch.fn, error):
                     pool.queue.appendleft(task)
                 elif part == OF_ITEMS and task.stop - task.start > 1:
                     # One of them is bad; which one shows when they come one by one.

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import weakref
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from headway.errors import UsageError
@@ -125,7 +126,7 @@ def spawn(like: Surroundings) -> Handle:
     return handle
 
 
-def set_up(handle: Handle, setup: Setup) -> None:
+def set_up(handle: Handle, setup: Setup, local: Sequence[bytes]) -> None:
     """Tell a worker all that it needs before its first call. It answers READY, or BROKEN.
 
     Raises:
@@ -141,7 +142,7 @@ def set_up(handle: Handle, setup: Setup) -> None:
     }
     parcel = Parcel()
     parcel.put(dump(settings)[0])
-    parcel.put(dump((setup.initializer, setup.initargs) if setup.initializer else None)[0])
+    parcel.put(dump((setup.initializer, setup.initargs) if setup.initializer else None, local)[0])
     handle.send(wire.frame(wire.SETUP, 0, parcel.body(), len(parcel.fds)), parcel.fds)
 
 

@@ -74,7 +74,7 @@ class Inbox:
         """
         start, end, buffer = self._start, self._end, self._buffer
         if start == end:
-            self._start = start = end = 0
+            self._start = self._end = start = end = 0
         wanted = HEAD.unpack_from(buffer, start)[0] + HEAD.size if end - start >= HEAD.size else CAPACITY
         if (start and len(buffer) - start < wanted) or end == len(buffer):
             if len(buffer) < wanted:

@@ -43,7 +43,7 @@ LINGER_MS = 50
 """How long an idle worker keeps segments for what may come next."""
 
 OF_CALL, OF_ITEMS = b"c", b"i"
-"""What could not be loaded, the first byte of UNLOADABLE."""
+"""What could not be loaded, the first byte of UNLOADABLE and BROKEN: the function, or else."""
 
 
 def main() -> None:
@@ -164,17 +164,19 @@ class Worker:
         self._forwarder.set_up(settings["levels"], settings["filters"])
         if settings["memory_bytes"] is not None and not settings["adopted"]:
             _limit_memory(settings["memory_bytes"])
+        part = OF_CALL
         try:
             given, _ = load(body, offset, came)
             if given is not None:
                 initializer, initargs = given
+                part = OF_ITEMS
                 initializer(*initargs)
         except BaseException as error:
             if self._forked:
                 os._exit(1)
             from headway.run.process.failure import pack_failure
 
-            self._answers.send(wire.frame(wire.BROKEN, 0, pack_failure(error)))
+            self._answers.send(wire.frame(wire.BROKEN, 0, part + pack_failure(error)))
             return
         if self._forked:
             os._exit(0)
