@@ -192,19 +192,19 @@ class Scope:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        CURRENT.set(self._outer)
-        if isinstance(error, KeyboardInterrupt):
-            self._abandon()
-            return False
         try:
+            CURRENT.set(self._outer)
+            if isinstance(error, KeyboardInterrupt):
+                self._abandon()
+                return False
             if error is not None:
                 self._cancel("body")
             while (job := self._unfinished()) is not None:
                 job.wait_shielded()
+            self._finish()
         except BaseException:
             self._abandon()
             raise
-        self._finish()
         return self._conclude(error, error)
 
     async def __aenter__(self) -> Self:
