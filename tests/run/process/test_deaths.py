@@ -86,15 +86,25 @@ def test_the_argument_in_the_message_is_short(client: Client) -> None:
     assert len(str(outcome.errors[0])) < 1000
 
 
+def _sleep_at_one(x: int) -> int:
+    time.sleep(100 if x == 1 else 0)
+    return x
+
+
+def _sleep_a_little(x: int) -> int:
+    time.sleep(0.02)
+    return x
+
+
 def test_a_call_that_runs_too_long_is_stopped_and_the_others_run(client: Client) -> None:
-    outcome = client.start(lambda x: time.sleep(100 if x == 1 else 0) or x, [0, 1, 2], timeout_s=0.3).wait()
+    outcome = client.start(_sleep_at_one, [0, 1, 2], timeout_s=0.3).wait()
     assert outcome.values == {0: 0, 2: 2}
     assert isinstance(outcome.errors[1], TimedOut)
     assert "0.3 s" in str(outcome.errors[1])
 
 
 def test_the_limit_is_of_each_call_and_not_of_the_batch(client: Client) -> None:
-    assert client.run(lambda x: time.sleep(0.02) or x, range(50), timeout_s=0.9) == list(range(50))
+    assert client.run(_sleep_a_little, range(50), timeout_s=0.9) == list(range(50))
 
 
 def test_a_call_that_holds_the_gil_is_stopped(make_client: MakeClient) -> None:

@@ -66,6 +66,8 @@ class Handle:
         self.surroundings = surroundings
         self.adopted = False
         """Whether it comes from the reserve."""
+        self.parked = False
+        """Whether it is in the reserve."""
         self.leaves_ns = 0
         """When it is killed if it has not ended by then; 0 if it need not end."""
         self.released = False

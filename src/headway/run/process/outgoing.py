@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -29,7 +30,8 @@ class Call(NamedTuple):
     number: int
     fn: Callable[..., Any]
     kwargs: Mapping[str, Any]
-    sink: Callable[[Portion], None]
+    sink: Callable[[], Callable[[Portion], None] | None]
+    """Whose batches it is for. Weak, since it leads to the results."""
     pickled: Pickled
     fixed: bool
     """Whether it goes by its name, and so cannot have changed since."""
@@ -87,6 +89,10 @@ class Outgoing:
         handle.context = context
         return wire.frame(wire.BATCH, handle.next, parcel.body(), len(parcel.fds)), parcel.fds
 
+    def rest(self) -> None:
+        """Nothing is to be done: keep nothing of the program's."""
+        self._calls = {key: call for key, call in self._calls.items() if call.fixed}
+
     def bad_calls(self, task: Task) -> dict[int, CannotSend]:
         """Which calls of a task cannot be sent, by their place in the batch."""
         bad = {}
@@ -127,7 +133,7 @@ class Outgoing:
             and (call.kwargs is batch.kwargs or not (call.kwargs or batch.kwargs))
             # What goes by value may change between two maps, so it is sent anew for each; and for each call that
             # was submitted by itself, which is what a single tuple of arguments is.
-            and (call.fixed or (call.sink == batch.sink and not (batch.star and len(batch) == 1)))
+            and (call.fixed or (call.sink() == batch.sink and not (batch.star and len(batch) == 1)))
             and call.local is self.local
         ):
             return call
@@ -140,7 +146,9 @@ class Outgoing:
             and not batch.kwargs
             and isinstance(batch.fn, (types.FunctionType, types.BuiltinFunctionType, type))
         )
-        call = Call(next(self._numbers), batch.fn, batch.kwargs, batch.sink, pickled, fixed, self.local)
+        call = Call(
+            next(self._numbers), batch.fn, batch.kwargs, _weak(batch.sink), pickled, fixed, self.local
+        )
         if len(self._calls) >= MOST_CALLS:
             self._calls.clear()
         self._calls[id(batch.fn)] = call
@@ -153,3 +161,10 @@ class Outgoing:
             except Exception as cause:
                 return cannot_send(value, name, cause)
         return cannot_send(batch.fn, getattr(batch.fn, "__qualname__", "fn"), error)
+
+
+def _weak(sink: Callable[[Portion], None]) -> Callable[[], Callable[[Portion], None] | None]:
+    try:
+        return weakref.WeakMethod(sink) if isinstance(sink, types.MethodType) else weakref.ref(sink)
+    except TypeError:
+        return lambda: None

@@ -161,6 +161,8 @@ class Receiver:
         if busy != self._busy:
             segments.keep(1 if busy else -1)
             self._busy = busy
+            if not busy:
+                pool.outgoing.rest()
         return pool.closed and not self._sources and self._drain()
 
     def _retire(self) -> None:

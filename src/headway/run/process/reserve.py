@@ -26,6 +26,7 @@ def park(handle: Handle) -> bool:
         handle.known.clear()
         handle.context = 0
         handle.send(wire.frame(wire.PARK, 0, b""))
+        handle.parked = True
         _parked.append(handle)
         return True
 
@@ -36,6 +37,7 @@ def take(like: Surroundings) -> Handle | None:
         for place, handle in reversed(list(enumerate(_parked))):
             if handle.surroundings == like:
                 del _parked[place]
+                handle.parked = False
                 if not _gone(handle):
                     handle.adopted = True
                     handle.ready = handle.dead = False

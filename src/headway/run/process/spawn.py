@@ -161,6 +161,8 @@ def _at_exit() -> None:
             poller.register(handle.pidfd, select.POLLIN)
             if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 handle.kill()
+            if handle.parked:
+                handle.reap()
         except (OSError, ValueError):  # somebody else let it go
             continue
 

@@ -17,7 +17,7 @@ __all__ = ["Carrier", "Name", "find_variable", "make_context", "name_of"]
 _FIXED = frozenset({int, float, str, bytes, bool, type(None)})
 
 _names: dict[ContextVar[Any], Name | None] = {}
-_of_main: dict[Name, ContextVar[Any]] = {}
+_made: dict[Name, ContextVar[Any]] = {}
 
 
 def name_of(variable: ContextVar[Any]) -> Name | None:
@@ -25,7 +25,7 @@ def name_of(variable: ContextVar[Any]) -> Name | None:
     if variable not in _names:
         if len(_names) > 1000:
             _names.clear()
-        made = [name for name, ours in _of_main.items() if ours is variable]
+        made = [name for name, ours in _made.items() if ours is variable]
         _names[variable] = made[0] if made else _search(variable)
     return _names[variable]
 
@@ -45,15 +45,15 @@ def _search(variable: ContextVar[Any]) -> Name | None:
 
 
 def find_variable(module: str, name: str) -> ContextVar[Any]:
-    """The variable of that name; one of `__main__`, which a worker has not, is made."""
-    if module == "__main__":
-        found = vars(sys.modules[module]).get(name)
-        if not isinstance(found, ContextVar):
-            found = _of_main.setdefault((module, name), ContextVar(name))
-        return found
-    __import__(module)
-    variable: ContextVar[Any] = getattr(sys.modules[module], name)
-    return variable
+    """The variable of that name; one of a module that goes by value, which a worker has not, is made."""
+    try:
+        __import__(module)
+        found = getattr(sys.modules[module], name)
+        if isinstance(found, ContextVar):
+            return found
+    except (ImportError, AttributeError):
+        pass
+    return _made.setdefault((module, name), ContextVar(name))
 
 
 class Carrier:
@@ -100,12 +100,12 @@ class Carrier:
         return self._number if data else 0, data
 
 
-def make_context(data: bytes | memoryview) -> Context:
+def make_context(packed: Sequence[tuple[Name, bytes]]) -> Context:
     """What was packed as a context; without variables that cannot be found here."""
     from _pickle import loads
 
     context = Context()
-    for name, value in loads(data):
+    for name, value in packed:
         try:
             context.run(find_variable(*name).set, loads(value))
         except Exception:

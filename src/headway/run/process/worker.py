@@ -110,7 +110,7 @@ class Worker:
         self._inbox = wire.Inbox(sock)
         self._answers = Answers(sock)
         self._forwarder = Forwarder(self._answers.post)
-        self._calls: dict[int, tuple[Any, Any]] = {}
+        self._calls: dict[int, tuple[Any, Any] | BaseException] = {}
         self._context: tuple[int, Context] = 0, Context()
         self._forked = False
         self._started_s = time.time()
@@ -212,10 +212,15 @@ class Worker:
             if flags & HAS_CALL:
                 if len(self._calls) == MOST_CALLS:
                     del self._calls[next(iter(self._calls))]
-                self._calls[call_id] = None, None  # the parent counts it, whether it loads or not
-                self._calls[call_id], offset = context.run(load, body, offset, came)
+                try:
+                    self._calls[call_id], offset = context.run(load, body, offset, came)
+                except BaseException as error:
+                    self._calls[call_id] = error  # the parent counts it, whether it loads or not
                 self._forwarder.catch_up()
-            fn, kwargs = self._calls[call_id]
+            call = self._calls[call_id]
+            if isinstance(call, BaseException):
+                raise call
+            fn, kwargs = call
             part = OF_ITEMS
             items, _ = context.run(load, body, offset, came)
         except BaseException as error:  # unpickling runs code of others
