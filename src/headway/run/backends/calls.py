@@ -13,23 +13,15 @@ import os
 import pickle
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from headway.errors import CannotSend, InitializerFailed, RemoteError
+from headway.errors import CannotSend, InitializerFailed
 from headway.run.backends.contract import Setup
 from headway.run.backends.window import Chunk
 from headway.run.batch import Portion, Spent, run_calls
 
-__all__ = ["Calls", "Outcomes", "RemoteTraceback", "make"]
-
-
-class RemoteTraceback(Exception):
-    """The cause of an exception that was raised in a worker: shows where."""
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.args[0]}"""'
+__all__ = ["Calls", "Outcomes", "PackedCalls", "PackedOutcomes", "make"]
 
 
 class _Load(NamedTuple):
@@ -73,23 +65,20 @@ class Calls:
         try:
             return (PackedCalls, _pack(load, protocol, by_value=self._by_value))
         except Exception as error:
+            from headway.run.process.unpicklable import cannot_send
+
             # Is it the function, with what belongs to it, or some of the items?
-            name = getattr(load.fn, "__qualname__", repr(load.fn))
+            name = getattr(load.fn, "__qualname__", None) or repr(load.fn)
             try:
                 _pack(load._replace(items=()), protocol, by_value=self._by_value)
             except Exception:
-                raise CannotSend(
-                    f"{name} cannot be sent to a worker: {type(error).__name__}: {error}",
-                    hint="pip install cloudpickle, or make it a function of a module that workers can import",
-                ) from error
+                raise cannot_send((load.fn, load.kwargs, load.initargs), name, error) from error
             items, unsent = [], dict[int, CannotSend]()
             for place, item in enumerate(load.items):
                 try:
                     _pack(item, protocol, by_value=self._by_value)
                 except Exception as why:
-                    unsent[place] = CannotSend(
-                        f"the argument of {name} cannot be sent to a worker: {type(why).__name__}: {why}"
-                    )
+                    unsent[place] = cannot_send(item, "args" if load.star else "args[0]", why)
                 else:
                     items.append(item)
             load = load._replace(items=items, unsent=unsent)
@@ -115,7 +104,14 @@ def make(calls: Calls | PackedCalls) -> Outcomes:
     try:
         load = calls.open()
     except Exception as error:
-        failure = CannotSend(f"calls cannot be opened in {worker}: {type(error).__name__}: {error}")
+        first: BaseException = error
+        while first.__cause__ is not None:
+            first = first.__cause__
+        refused = isinstance(error, ImportError) and "subinterpreter" in str(first)
+        failure = CannotSend(
+            f"calls cannot be opened in {worker}: {type(first).__name__}: {first}",
+            hint="use on='processes' or on='threads' for what needs this module" if refused else None,
+        )
         failure.__cause__ = error
         return Outcomes([], {}, failure, Spent(0, 0, time.monotonic_ns(), 0, worker))
     failed = _initialize(load)
@@ -179,13 +175,15 @@ class Outcomes:
                 try:
                     _pack(value, protocol)
                 except Exception as why:
-                    kind = type(value).__name__
-                    message = f"the result, a {kind}, cannot be sent back: {type(why).__name__}: {why}"
-                    errors[place] = CannotSend(message)
+                    from headway.run.process.unpicklable import cannot_send
+
+                    errors[place] = cannot_send(value, "result", why)
                     values[place] = None
             data, *buffers = _pack(values, protocol)
-        packed = {place: _pack_error(error) for place, error in errors.items()}
-        failure = None if self._failure is None else _pack_error(self._failure)
+        from headway.run.process.failure import pack_failure
+
+        packed = {place: pack_failure(error) for place, error in errors.items()}
+        failure = None if self._failure is None else pack_failure(self._failure)
         return (PackedOutcomes, (packed, failure, self._spent, _machine(), data, *buffers))
 
 
@@ -194,32 +192,34 @@ class PackedOutcomes:
 
     def __init__(
         self,
-        errors: dict[int, tuple[bytes, str]],
-        failure: tuple[bytes, str] | None,
+        errors: dict[int, bytes],
+        failure: bytes | None,
         spent: Spent,
         machine: str,
         data: bytes,
         *buffers: Any,
     ) -> None:
+        self.spent = spent
         self._errors = errors
         self._failure = failure
-        self._spent = spent
         self._machine = machine
         self._data = data
         self._buffers = buffers
 
     def portion(self, chunk: Chunk) -> Portion:
         """These outcomes as those of a chunk."""
-        worker = self._spent.worker
+        worker = self.spent.worker
         try:
             values = pickle.loads(self._data, buffers=self._buffers)
         except Exception as error:
             failure = CannotSend(f"results of {worker} cannot be opened: {type(error).__name__}: {error}")
             failure.__cause__ = error
             return chunk.failed(failure, worker)
-        errors = {place: _open_error(packed) for place, packed in self._errors.items()}
-        failed = None if self._failure is None else _open_error(self._failure)
-        spent = self._spent
+        from headway.run.process.failure import unpack_failure
+
+        errors = {place: unpack_failure(packed) for place, packed in self._errors.items()}
+        failed = None if self._failure is None else unpack_failure(self._failure)
+        spent = self.spent
         if self._machine != _machine():
             # The clock of another machine says how long, not when.
             shift_ns = time.monotonic_ns() - spent.ended_ns
@@ -271,30 +271,6 @@ def _cloudpickle_dumps() -> Callable[..., bytes] | None:
     except ImportError:
         return None
     return dumps
-
-
-def _pack_error(error: BaseException) -> tuple[bytes, str]:
-    text = "".join(traceback.format_exception(error))
-    try:
-        data = pickle.dumps(error)
-        # An exception whose arguments are not its constructor's can be pickled but not opened.
-        pickle.loads(data)
-    except Exception as why:
-        message = (
-            f"{type(error).__qualname__}: {error}\nIt cannot be sent: {type(why).__name__}: {why}\n{text}"
-        )
-        data = pickle.dumps(RemoteError(message))
-    return data, text
-
-
-def _open_error(packed: tuple[bytes, str]) -> BaseException:
-    data, text = packed
-    try:
-        error: BaseException = pickle.loads(data)
-    except Exception as why:
-        return RemoteError(f"{text}\nIt cannot be opened here: {type(why).__name__}: {why}")
-    error.__cause__ = RemoteTraceback(text)
-    return error
 
 
 @functools.cache

@@ -7,10 +7,11 @@ from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from headway.errors import WorkerDied
-from headway.run.backends.contract import Setup
 from headway.run.backends.calls import Calls, Outcomes, make
+from headway.run.backends.contract import Setup
 from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion
+from headway.run.cores import available_cores
 
 __all__ = ["Borrowed", "BorrowedThreads", "Submits", "borrow"]
 
@@ -39,7 +40,7 @@ class Borrowed(Windowed):
 
     def __init__(self, executor: Submits, workers: int | None = None, setup: Setup = Setup()) -> None:
         own = getattr(executor, "_max_workers", None)
-        super().__init__(workers or (own if isinstance(own, int) else None) or os.cpu_count() or 1, setup)
+        super().__init__(workers or (own if isinstance(own, int) else None) or available_cores(), setup)
         self._executor = executor
         self._key = os.urandom(8).hex()
 
@@ -57,8 +58,7 @@ class Borrowed(Windowed):
             portion = _portion(chunk, future)
         except BaseException as error:
             portion = chunk.failed(error)
-        self._deliver(chunk, portion)
-        self._release(chunk)
+        self._finish(chunk, portion)
 
     def _stop_chunk(self, chunk: Chunk, error: BaseException) -> bool:
         # Calls that the executor has not begun can be taken back.

@@ -62,7 +62,7 @@ class _Rest:
 class Windowed(Backend):
     """A backend whose workers belong to something else: an event loop, a hub, a cluster, an executor.
 
-    A subclass says how a chunk is begun and stopped, and calls `_deliver` and `_release` when it has ended.
+    A subclass says how a chunk is begun and stopped, and calls `_finish` when it has ended.
 
     A chunk is a whole batch only while the line is long: else it is as much as leaves something for every
     worker (guided self-scheduling, Polychronopoulos and Kuck 1987), so calls that wait for one another get a
@@ -166,8 +166,7 @@ class Windowed(Backend):
             try:
                 self._start(chunk)
             except BaseException as error:
-                self._deliver(chunk, chunk.failed(error))
-                self._release(chunk)
+                self._finish(chunk, chunk.failed(error))
 
     def _next(self) -> _Rest | None:
         """The head of the line, if a worker is free for it; else this thread hands out no longer."""
@@ -214,8 +213,19 @@ class Windowed(Backend):
             if chunk.ended:
                 return
             chunk.ended = True
-        chunk.batch.sink(portion if chunk.error is None else chunk.failed(chunk.error, portion.spent.worker))
-        chunk.delivered = True
+        if chunk.error is not None:
+            portion = chunk.failed(chunk.error, portion.spent.worker)
+        try:
+            chunk.batch.sink(portion)
+        finally:
+            chunk.delivered = True
+
+    def _finish(self, chunk: Chunk, portion: Portion) -> None:
+        """Deliver and release."""
+        try:
+            self._deliver(chunk, portion)
+        finally:
+            self._release(chunk)
 
     def _release(self, chunk: Chunk) -> None:
         """The worker that had a chunk is free for another."""
