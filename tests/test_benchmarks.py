@@ -1,4 +1,4 @@
-"""The benchmark runs and prints its table. How fast anything is, is no test's business."""
+"""The benchmarks run and print their tables. How fast anything is, is no test's business."""
 
 import json
 import os
@@ -53,3 +53,31 @@ def test_a_program_of_the_benchmark_checks_its_own_result(name: str, tmp_path: P
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert json.loads(mark.read_text(encoding="utf-8"))["wall_s"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_quick_benchmark_of_maps_has_right_results_on_every_workload(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    result = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "run.py"), "--quick", "--peers", "--json", str(figures)],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    results = json.loads(figures.read_text(encoding="utf-8"))["results"]
+    for name, contenders in results.items():
+        assert re.search(rf"^{name}: \d+ ", result.stdout, re.MULTILINE), result.stdout
+        assert {one["peer"] for one in contenders} <= {"", "headway"}
+        for one in contenders:
+            if (name, one["contender"]) == ("kill", "headway"):
+                # "auto" makes its first calls in the caller's own process, which this one kills.
+                assert one["failed"] == "died of SIGKILL"
+            else:
+                assert one["failed"] == ""
+                assert one["rounds"][0]["figure"] > 0
+    assert len(results) == 11
