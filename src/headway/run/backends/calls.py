@@ -84,6 +84,16 @@ class Calls:
             load = load._replace(items=items, unsent=unsent)
             return (PackedCalls, _pack(load, protocol, by_value=self._by_value))
 
+    def pack(self) -> PackedCalls:
+        """Pack now what a carrier would pack when it is too late to tell why it cannot.
+
+        Raises:
+            CannotSend: The function cannot be sent.
+        """
+        cls, args = self.__reduce_ex__(5)
+        packed: PackedCalls = cls(*args)
+        return packed
+
 
 class PackedCalls:
     """Calls that came from another process or interpreter."""
@@ -185,6 +195,12 @@ class Outcomes:
         packed = {place: pack_failure(error) for place, error in errors.items()}
         failure = None if self._failure is None else pack_failure(self._failure)
         return (PackedOutcomes, (packed, failure, self._spent, _machine(), data, *buffers))
+
+    def pack(self) -> PackedOutcomes:
+        """Pack them now."""
+        cls, args = self.__reduce_ex__(5)
+        packed: PackedOutcomes = cls(*args)
+        return packed
 
 
 class PackedOutcomes:

@@ -156,6 +156,10 @@ class Asyncio(Windowed):
             return asyncio.get_running_loop() is not self._loop
         return True
 
+    def _at_exit(self) -> None:
+        if self._own_loop:  # the caller's runs no longer
+            self.close()
+
     def _let_go(self) -> None:
         if self._own_loop and self._loop is not None:
             _end(self._loop)

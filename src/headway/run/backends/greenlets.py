@@ -148,6 +148,10 @@ class Greenlets(Windowed):
     def _may_wait(self) -> bool:
         return self._hub is None or self._hub.may_wait()
 
+    def _at_exit(self) -> None:
+        if self._thread is not None:  # the program's hub is the program's
+            self.close()
+
     def _let_go(self) -> None:
         if self._hub is not None:
             self._hub.end()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextvars
 import threading
 import time
+import weakref
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Sequence
@@ -14,7 +16,17 @@ from typing import Any, ClassVar
 from headway.run.backends.contract import Backend, Setup
 from headway.run.batch import Batch, Portion, Spent
 
-__all__ = ["Chunk", "Windowed"]
+__all__ = ["Chunk", "Windowed", "finish"]
+
+_open: weakref.WeakSet[Windowed] = weakref.WeakSet()
+
+
+@atexit.register
+def finish(cls: type[Windowed] | None = None) -> None:
+    """Close what is open of a kind, or of all: what was submitted is done before the program ends."""
+    for backend in list(_open):
+        if cls is None or isinstance(backend, cls):
+            backend._at_exit()
 
 
 class Chunk:
@@ -90,6 +102,7 @@ class Windowed(Backend):
         self._claiming: _Rest | None = None
         self._closed = False
         self._gone = False
+        _open.add(self)
 
     @abstractmethod
     def _start(self, chunk: Chunk) -> None:
@@ -130,6 +143,10 @@ class Windowed(Backend):
         if wait and (self.stops or not abort) and self._may_wait():
             with self._changed:
                 self._changed.wait_for(lambda: self._gone)
+
+    def _at_exit(self) -> None:
+        """The program ends."""
+        self.close()
 
     def _may_wait(self) -> bool:
         """Whether this thread is none of those that must go on for the calls to end."""
@@ -193,7 +210,9 @@ class Windowed(Backend):
             if not rest.claimed or not left:
                 return None
             if rest.error is None:
-                count = 1 if self._single else -(-(left + self._calls_in_line) // self.workers)
+                # One that is over time must not take others with it.
+                single = self._single or (self.stops and rest.batch.timeout_s is not None)
+                count = 1 if single else -(-(left + self._calls_in_line) // self.workers)
                 items = rest.batch.items
                 if count < left or rest.first:
                     items = items[rest.first : rest.first + count]
