@@ -6,10 +6,7 @@ import atexit
 import logging
 import os
 import threading
-from typing import Any, ClassVar
-
-import dask
-import distributed
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway.errors import WorkerDied
 from headway.run.backends.calls import Calls, PackedCalls, PackedOutcomes, make
@@ -17,6 +14,14 @@ from headway.run.backends.contract import Setup
 from headway.run.backends.window import Chunk, Windowed, finish
 from headway.run.batch import Portion
 from headway.run.cores import available_cores
+
+if TYPE_CHECKING:
+    # Their types differ from release to release, and are not there where they are not installed.
+    dask: Any
+    distributed: Any
+else:
+    import dask
+    import distributed
 
 __all__ = ["Dask", "make_on_dask"]
 

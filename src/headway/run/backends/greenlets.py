@@ -11,16 +11,20 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any, ClassVar
-
-import gevent
-import gevent.event
-import gevent.monkey
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway.errors import InitializerFailed, TimedOut
 from headway.run.backends.contract import Setup
 from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion, Spent, run_calls
+
+if TYPE_CHECKING:
+    # Its types differ from release to release, and are not there where it is not installed.
+    gevent: Any
+else:
+    import gevent
+    import gevent.event
+    import gevent.monkey
 
 __all__ = ["Greenlets"]
 
@@ -60,7 +64,7 @@ class Greenlets(Windowed):
             self._hub = _Hub(own=False)
         self._begun: deque[Chunk] = deque()
         self._woken = False
-        self._ready: gevent.event.AsyncResult | None = None
+        self._ready: Any = None
 
     def _start(self, chunk: Chunk) -> None:
         with self._lock:

@@ -10,10 +10,7 @@ import signal
 import threading
 import time
 from concurrent.futures import Future
-from typing import Any, ClassVar
-
-import ray
-import ray.exceptions
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway.errors import TimedOut, WorkerDied
 from headway.run.backends.calls import Calls, PackedCalls, PackedOutcomes, make
@@ -21,6 +18,13 @@ from headway.run.backends.contract import Setup
 from headway.run.backends.window import Chunk, Windowed, finish
 from headway.run.batch import Portion
 from headway.run.cores import available_cores
+
+if TYPE_CHECKING:
+    # Its types differ from release to release, and are not there where it is not installed.
+    ray: Any
+else:
+    import ray
+    import ray.exceptions
 
 __all__ = ["Ray", "make_on_ray"]
 
