@@ -1,10 +1,14 @@
-"""Concurrency for Python that you can run and trace: maps and executors, and what every thread does and waits for."""
+"""Concurrency for Python that you can run and trace.
+
+Run: `map`, `Executor`, `scope`, `pipeline`, `Channel`, `Limit`. Trace: the command `headway trace`.
+"""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 from headway.errors import (
     CallError,
+    Cancelled,
     CannotObserve,
     CannotSend,
     ChannelClosed,
@@ -18,10 +22,15 @@ from headway.errors import (
     TraceUnreadable,
     UsageError,
     WorkerDied,
+    WouldBlock,
 )
 
 if TYPE_CHECKING:
+    from headway.run.cancellation import cancelled as cancelled
+    from headway.run.channel import Channel as Channel
     from headway.run.executor import Executor as Executor
+    from headway.run.future import Future as Future
+    from headway.run.limit import Limit as Limit
     from headway.run.mapping import map as map  # noqa: A004 (headway.map is meant to stand beside the built-in)
     from headway.run.pipeline import Pipeline as Pipeline
     from headway.run.pipeline import Step as Step
@@ -30,36 +39,53 @@ if TYPE_CHECKING:
     from headway.run.report import Report as Report
     from headway.run.results import Results as Results
     from headway.run.retry import Retry as Retry
+    from headway.run.scope import Scope as Scope
+    from headway.run.scope import scope as scope
+    from headway.run.selection import receive_any as receive_any
+    from headway.run.selection import receive_any_async as receive_any_async
 
 __version__ = "0.1.0"
 
 # Loaded when first used, so that `import headway` costs next to nothing.
 _LATER = {
+    "Channel": "headway.run.channel",
     "Executor": "headway.run.executor",
+    "Future": "headway.run.future",
+    "Limit": "headway.run.limit",
     "Pipeline": "headway.run.pipeline",
     "Report": "headway.run.report",
     "Results": "headway.run.results",
     "Retry": "headway.run.retry",
+    "Scope": "headway.run.scope",
     "Step": "headway.run.pipeline",
+    "cancelled": "headway.run.cancellation",
     "map": "headway.run.mapping",
     "pipeline": "headway.run.pipeline",
+    "receive_any": "headway.run.selection",
+    "receive_any_async": "headway.run.selection",
+    "scope": "headway.run.scope",
     "step": "headway.run.pipeline",
 }
 
 __all__ = [
     "CallError",
+    "Cancelled",
     "CannotObserve",
     "CannotSend",
+    "Channel",
     "ChannelClosed",
     "Executor",
+    "Future",
     "HeadwayError",
     "InitializerFailed",
+    "Limit",
     "MissingExtra",
     "Pipeline",
     "RemoteError",
     "Report",
     "Results",
     "Retry",
+    "Scope",
     "Step",
     "TimedOut",
     "TraceNotFound",
@@ -67,9 +93,14 @@ __all__ = [
     "TraceUnreadable",
     "UsageError",
     "WorkerDied",
+    "WouldBlock",
     "__version__",
+    "cancelled",
     "map",
     "pipeline",
+    "receive_any",
+    "receive_any_async",
+    "scope",
     "step",
 ]
 
