@@ -281,6 +281,8 @@ def test_a_call_may_raise_in_a_child_that_it_forked() -> None:
 
 def test_a_backend_can_be_used_after_a_fork_in_both_processes() -> None:
     done = python(
+        "-W",
+        "ignore",  # Python 3.12 and later warn of the fork
         "-c",
         script("""
             backend = Processes(2)

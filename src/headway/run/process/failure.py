@@ -7,7 +7,7 @@ import io
 import pickle
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 from headway.errors import RemoteError
 

@@ -55,9 +55,7 @@ class Receiver:
         if self._ended:
             handle.release()
             return
-        for fd, is_pid in ((handle.sock.fileno(), False), (handle.pidfd, True)):
-            self._sources[fd] = handle, is_pid
-            self._poller.register(fd, IN)
+        self._listen(handle)
         if handle.blocked:
             self.watch(handle)
         if self._thread is None:
@@ -67,6 +65,12 @@ class Receiver:
             self._thread.start()
         elif not self._epoll:
             self.wake()
+
+    def _listen(self, handle: Handle) -> None:
+        for fd, is_pid in ((handle.sock.fileno(), False), (handle.pidfd, True)):
+            if fd not in self._sources:
+                self._sources[fd] = handle, is_pid
+                self._poller.register(fd, IN)
 
     def watch(self, handle: Handle) -> None:
         """Send the rest of what a worker is to get when its socket takes more; the caller has the lock."""
@@ -182,13 +186,17 @@ class Receiver:
             for handle in going:
                 pool.forget(handle)
             done = pool.closed and not pool.handles and not pool.queue
-        for handle in going:
-            if not pool.setup.initializer and reserve.park(handle):
+        leaving = going
+        if not pool.setup.initializer:
+            leaving = []
+            for handle in going:
                 self._ignore(handle)
-            else:
-                handle.leaves_ns = time.monotonic_ns() + int(GRACE_S * 1e9)
-                self._leaving.add(handle)
-                handle.hang_up()
+                leaving += reserve.park(handle)
+        for handle in leaving:
+            self._listen(handle)
+            self._leaving.add(handle)
+            handle.leaves_ns = time.monotonic_ns() + int(GRACE_S * 1e9)
+            handle.hang_up()
         if done:
             pool.drained.set()
 

@@ -17,18 +17,24 @@ _lock = threading.Lock()
 _parked: list[Handle] = []
 
 
-def park(handle: Handle) -> bool:
-    """Keep an idle worker; False if there are enough. Whoever calls lets go of it if it is kept."""
+def park(handle: Handle) -> list[Handle]:
+    """Keep an idle worker, in place of the one that has been here longest if there are enough.
+
+    Returns:
+        Those that are not to be kept; whoever calls has them leave.
+    """
     with _lock:
         _parked[:] = [other for other in _parked if not _gone(other)]
-        if len(_parked) >= available_cores() or _gone(handle):
-            return False
         handle.known.clear()
         handle.context = 0
         handle.send(wire.frame(wire.PARK, 0, b""))
         handle.parked = True
         _parked.append(handle)
-        return True
+        more = max(0, len(_parked) - available_cores())
+        leaving, _parked[:more] = _parked[:more], []
+        for other in leaving:
+            other.parked = False
+        return leaving
 
 
 def take(like: Surroundings) -> Handle | None:
