@@ -119,7 +119,7 @@ class _Local:
                         n_workers=workers,
                         threads_per_worker=1,
                         processes=True,
-                        dashboard_address=None,
+                        dashboard_address=":0",
                         silence_logs=logging.CRITICAL,
                     )
                 self._client = distributed.Client(self._cluster, set_as_default=False)

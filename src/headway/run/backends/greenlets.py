@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import queue
@@ -217,7 +218,8 @@ class _Hub:
 
     def end(self) -> None:
         """Let the hub's thread go, or leave the hub to the program."""
-        self.call(self._over.set if self._own else self._waker.close)
+        with contextlib.suppress(ValueError):  # it has ended
+            self.call(self._over.set if self._own else self._waker.close)
 
     def run(self) -> None:
         """Keep this thread until `end`."""
