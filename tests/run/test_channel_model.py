@@ -6,13 +6,15 @@ import asyncio
 from collections import Counter, deque
 from typing import Any, Literal
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headway.errors import ChannelClosed, WouldBlock
 from headway.run.channel import Channel
 from headway.run.selection import receive_any_async
 
+# How long a program takes is no part of any promise here.
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Operation = tuple[Literal["send", "receive", "send_nowait", "receive_nowait", "cancel", "close", "turn"], int]
 Answer = object
 
@@ -105,7 +107,7 @@ def nowait(call: Any, *args: Any) -> asyncio.Future[Any]:
     return done
 
 
-@settings(deadline=None, max_examples=200)
+@settings(untimed, max_examples=200)
 @given(operations, capacities)
 def test_a_channel_does_what_its_model_does(steps: list[Operation], capacity: int | None) -> None:
     async def main() -> None:
@@ -146,7 +148,7 @@ def test_a_channel_does_what_its_model_does(steps: list[Operation], capacity: in
     asyncio.run(main())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(untimed, max_examples=300)
 @given(operations, capacities, capacities)
 def test_no_item_is_lost_or_doubled_whatever_is_cancelled_when(
     steps: list[Operation], first: int | None, second: int | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from headway.errors import Cancelled, ChannelClosed, TimedOut, UsageError, WouldBlock
 from headway.run.cancellation import CANCELLED
-from headway.run.parking import ABANDONED, Waiter, blocking_waiter, park, task_waiter
+from headway.run.parking import ABANDONED, Waiter, act_after, blocking_waiter, park, task_waiter
 from headway.run.rawlock import raw_lock
 
 __all__ = ["CLOSED", "NOTHING", "Channel", "abandon"]
@@ -141,8 +142,8 @@ class Channel(Generic[T]):
             if item is NOTHING:
                 try:
                     park(waiter, timeout_s)
-                except BaseException:
-                    abandon(waiter, [self])
+                except BaseException as error:
+                    abandon(waiter, [self], error)
                     raise
                 item = self._received(waiter, timeout_s)
         return cast(T, item)
@@ -159,8 +160,8 @@ class Channel(Generic[T]):
             if item is NOTHING:
                 try:
                     await waiter.park(timeout_s)
-                except BaseException:
-                    abandon(waiter, [self])
+                except BaseException as error:
+                    abandon(waiter, [self], error)
                     raise
                 item = self._received(waiter, timeout_s)
         return cast(T, item)
@@ -254,7 +255,7 @@ class Channel(Generic[T]):
                     waiter.item = item
                     self._senders.append(waiter)
                 return False
-        if not receiver.wake():
+        if not receiver.wake() and receiver.give_back():
             self._put_back(item)
         return True
 
@@ -318,7 +319,7 @@ class Channel(Generic[T]):
                 receiver = self._serve_receiver(item)
                 if receiver is None:
                     self._items.appendleft(item)
-            if receiver is None or receiver.wake():
+            if receiver is None or receiver.wake() or not receiver.give_back():
                 return
 
     def _landed(self) -> None:
@@ -370,11 +371,16 @@ class Channel(Generic[T]):
                     line.remove(waiter)
 
 
-def abandon(waiter: Waiter, channels: Iterable[Channel[Any]]) -> None:
+def abandon(waiter: Waiter, channels: Iterable[Channel[Any]], error: BaseException) -> None:
     """Stop waiting to receive because of an exception, and give back what was received already."""
-    if not waiter.settle(ABANDONED, None):
-        source, item = waiter.outcome
-        if isinstance(source, Channel):
-            source._put_back(item)
+    if waiter.settle(ABANDONED, None):
+        for channel in channels:
+            channel._forget(waiter)
+        return
+    source, item = waiter.outcome
+    # Who served it may have noticed that it is gone, and have put the item back.
+    if isinstance(source, Channel) and waiter.give_back():
+        act_after(error, functools.partial(source._put_back, item))
     for channel in channels:
-        channel._forget(waiter)
+        if channel is not source:  # that one has taken it out of its line
+            act_after(error, functools.partial(channel._forget, waiter))

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from headway.errors import Cancelled, TimedOut, UsageError, WouldBlock
 from headway.run.cancellation import CANCELLED
-from headway.run.parking import ABANDONED, Waiter, blocking_waiter, park, task_waiter
+from headway.run.parking import ABANDONED, Waiter, act_after, blocking_waiter, park, task_waiter
 from headway.run.rate import Rate
 from headway.run.rawlock import raw_lock
 from headway.run.timeout import Timeout
@@ -102,16 +102,16 @@ class Limit:
         if state is _STANDS:
             try:
                 park(waiter, timeout.left_s())
-            except BaseException:
-                self._abandon(waiter)
+            except BaseException as error:
+                self._abandon(waiter, error)
                 raise
             state = self._decided(waiter, timeout_s)
         while state is _LEADS and (rate_s := self._lead(timeout, timeout_s)):
             try:
                 sleeper = blocking_waiter("Limit.acquire", "async with limit:")
                 source, _ = park(sleeper, rate_s)
-            except BaseException:
-                self._give_back(_LEADS)
+            except BaseException as error:
+                act_after(error, functools.partial(self._give_back, _LEADS))
                 raise
             if source is CANCELLED:
                 self._give_back(_LEADS)
@@ -127,15 +127,15 @@ class Limit:
         if state is _STANDS:
             try:
                 await waiter.park(timeout.left_s())
-            except BaseException:
-                self._abandon(waiter)
+            except BaseException as error:
+                self._abandon(waiter, error)
                 raise
             state = self._decided(waiter, timeout_s)
         while state is _LEADS and (rate_s := self._lead(timeout, timeout_s)):
             try:
                 await task_waiter().park(rate_s)
-            except BaseException:
-                self._give_back(_LEADS)
+            except BaseException as error:
+                act_after(error, functools.partial(self._give_back, _LEADS))
                 raise
 
     def acquire_nowait(self) -> None:
@@ -259,11 +259,12 @@ class Limit:
         self._forget(waiter)
         raise _cancelled() if source is CANCELLED else _timed_out(timeout_s)
 
-    def _abandon(self, waiter: Waiter) -> None:
+    def _abandon(self, waiter: Waiter, error: BaseException) -> None:
         """Leave the line because of an exception, and give back what was granted already."""
-        if not waiter.settle(ABANDONED, None):
-            self._give_back(waiter.outcome[0])
-        self._forget(waiter)
+        if waiter.settle(ABANDONED, None):
+            self._forget(waiter)
+        elif waiter.give_back():  # who granted it may have noticed that it is gone
+            act_after(error, functools.partial(self._give_back, waiter.outcome[0]))
 
     def _forget(self, waiter: Waiter) -> None:
         with self._lock, suppress(ValueError):
@@ -308,7 +309,7 @@ class Limit:
 
     def _wake(self, waiters: list[Waiter]) -> None:
         for waiter in waiters:
-            if not waiter.wake():  # its event loop is closed
+            if not waiter.wake() and waiter.give_back():  # its event loop is closed
                 self._give_back(waiter.outcome[0])
 
 

@@ -96,6 +96,7 @@ class Scope:
         self._deadline_s = deadline_s
         self._ending = Ending(policy, deadline_s)
         self._lock = raw_lock()
+        self._growing = threading.Lock()
         self._jobs: dict[Job[Any], Batch | None] = {}
         """Those that have not ended; tasks have no batch."""
         self._backend: Backend | None = None
@@ -152,7 +153,7 @@ class Scope:
         if self._enter(job, batch):
             try:
                 if self._workers is None and backend.local and backend is not self._on:
-                    backend.resize(max(backend.workers, len(self._jobs)))
+                    self._grow(backend)
                 context.run(backend.submit, batch)
             except BaseException:
                 self._drop(job, running=True)
@@ -250,6 +251,12 @@ class Scope:
         if self._backend is not opened:
             opened.close(wait=False)
         return self._backend
+
+    def _grow(self, backend: Backend) -> None:
+        """Have as many workers as there are calls, so that these may wait for one another."""
+        with self._growing:  # else one that saw fewer calls might come last, and shrink it
+            if backend.workers < len(self._jobs):
+                backend.resize(len(self._jobs))
 
     def _enter(self, job: Job[Any], batch: Batch | None) -> bool:
         """Make a job one of the scope's; False if that is cancelled, and so is the job."""

@@ -46,8 +46,8 @@ def receive_any(*channels: Channel[T], timeout_s: float | None = None) -> tuple[
                 found = _take(channels, waiter)
                 if found is None:
                     park(waiter, timeout.left_s())
-            except BaseException:
-                abandon(waiter, channels)
+            except BaseException as error:
+                abandon(waiter, channels, error)
                 raise
             found = found or _received(channels, waiter, timeout_s)
         if found is not None:
@@ -65,8 +65,8 @@ async def receive_any_async(*channels: Channel[T], timeout_s: float | None = Non
                 found = _take(channels, waiter)
                 if found is None:
                     await waiter.park(timeout.left_s())
-            except BaseException:
-                abandon(waiter, channels)
+            except BaseException as error:
+                abandon(waiter, channels, error)
                 raise
             found = found or _received(channels, waiter, timeout_s)
         if found is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gevent import getcurrent  # type: ignore[import-untyped] # no stubs in the package
-from gevent._hub_local import get_hub_if_exists  # type: ignore[import-untyped] # likewise
+from gevent import getcurrent
+from gevent._hub_local import get_hub_if_exists
 
 from headway.errors import UsageError
 from headway.run.parking.waiter import TIMED_OUT, BlockingWaiter
