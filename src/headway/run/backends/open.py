@@ -18,7 +18,7 @@ class _Place(NamedTuple):
 
     module: str
     cls: str
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     extra: str = ""
 
 
@@ -28,9 +28,9 @@ _PLACES = {
     "processes": _Place("processes", "Processes"),
     "interpreters": _Place("interpreters", "Interpreters"),
     "asyncio": _Place("event_loop", "Asyncio"),
-    "greenlets": _Place("greenlets", "Greenlets", "gevent", "greenlets"),
-    "dask": _Place("dask_cluster", "Dask", "distributed", "dask"),
-    "ray": _Place("ray_cluster", "Ray", "ray", "ray"),
+    "greenlets": _Place("greenlets", "Greenlets", ("gevent",), "greenlets"),
+    "dask": _Place("dask_cluster", "Dask", ("dask", "distributed"), "dask"),
+    "ray": _Place("ray_cluster", "Ray", ("ray",), "ray"),
 }
 NAMES = tuple(_PLACES)
 """What `open_backend` opens by name; none of them is imported before."""
@@ -72,10 +72,10 @@ def _open(name: str, workers: int | None, setup: Setup, address: str | None) -> 
         module = importlib.import_module(f"headway.run.backends.{place.module}")
     except ModuleNotFoundError as error:
         # Not when a package is there and broken: what is missing then is for the reader to see.
-        if not place.needs or error.name != place.needs:
+        if error.name not in place.needs:
             raise
         raise MissingExtra(
-            f"on={name!r} needs the package {place.needs}, which is not installed",
+            f"on={name!r} needs the package {error.name}, which is not installed",
             hint=f"pip install 'headway[{place.extra}]'",
         ) from error
     cls = getattr(module, place.cls)

@@ -137,6 +137,7 @@ class Windowed(Backend):
         with self._lock:
             self._closed = True
         if abort:
+            _open.discard(self)  # nobody waits at exit for what is not wanted
             self._abandon(CancelledError())
         self._hand_out()
         # Calls that cannot be stopped are not waited for when their outcome is not wanted.
