@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headway.errors import ChannelClosed, TimedOut, UsageError, WouldBlock
-from headway.run.channel import Channel
+from headway.run.channel import NOTHING, Channel
+from headway.run.parking.thread import ThreadWaiter
 from headway.run.selection import receive_any, receive_any_async
 
 if TYPE_CHECKING:
@@ -396,3 +397,27 @@ def test_an_empty_channel_is_true() -> None:
     assert len(Channel()) == 0
     assert Channel().capacity == 0
     assert Channel(None).capacity is None
+
+
+def test_an_item_that_comes_back_is_the_next_one() -> None:
+    async def main() -> None:
+        channel: Channel[int] = Channel(2)
+        receiver = asyncio.create_task(channel.receive_async())
+        await asyncio.sleep(0)
+        for item in (1, 2):
+            channel.send_nowait(item)  # the first one is the receiver's, which has not run yet
+        receiver.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await receiver
+        assert [channel.receive_nowait(), channel.receive_nowait()] == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_a_receiver_that_another_channel_serves_meanwhile_takes_no_second_item() -> None:
+    channel: Channel[int] = Channel(1)
+    channel.send(1)
+    waiter = ThreadWaiter()
+    assert waiter.settle("another channel", 0)
+    assert channel._take(waiter) is NOTHING
+    assert channel.receive_nowait() == 1

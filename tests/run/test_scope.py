@@ -369,3 +369,11 @@ def test_a_plain_with_is_refused_in_an_event_loop() -> None:
             pass
 
     asyncio.run(main())
+
+
+def test_an_outer_scope_forgets_the_inner_ones_that_were_left() -> None:
+    with scope() as outer:
+        for _ in range(3):
+            with scope():
+                pass
+        assert not outer._token._children
