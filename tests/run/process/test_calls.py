@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
 
 from headway.run.batch import Batch, Portion
 
-from .conftest import Client, MakeClient
+from .conftest import Client, MakeClient, Outcome
 
 
 def test_values_come_in_the_order_of_their_items(client: Client) -> None:
@@ -177,6 +179,40 @@ def test_what_waits_behind_a_long_call_runs_elsewhere(client: Client, tmp_path: 
     assert 0 not in outcome.values
     gate.touch()
     assert outcome.list() == list(range(200))
+
+
+def test_half_of_a_long_batch_of_short_calls_runs_elsewhere(client: Client) -> None:
+    outcome = client.start(_sleep_5_ms, range(100))
+    assert outcome.list() == list(range(100))
+    assert len({portion.spent.worker for portion in outcome.portions}) == 2
+
+
+def _sleep_5_ms(x: int) -> int:
+    time.sleep(0.005)
+    return x
+
+
+class Slow:
+    """Something whose pickling waits."""
+
+    begun = threading.Event()
+    go_on = threading.Event()
+
+    def __reduce__(self) -> tuple[type[int], tuple[()]]:
+        self.begun.set()
+        assert self.go_on.wait(50)
+        return int, ()
+
+
+def test_what_is_stopped_while_it_is_pickled_does_not_run(client: Client) -> None:
+    outcomes: list[Outcome] = []
+    thread = threading.Thread(target=lambda: outcomes.append(client.start(abs, [Slow()])))
+    thread.start()
+    assert Slow.begun.wait(50)
+    client.backend.close(wait=False, abort=True)
+    Slow.go_on.set()
+    thread.join()
+    assert isinstance(outcomes[0].wait().errors[0], CancelledError)
 
 
 def test_batches_from_many_threads_are_all_answered(client: Client) -> None:

@@ -145,8 +145,8 @@ class Answers:
             flags |= SIMPLE
         cpu_ns = time.clock_gettime_ns(self._clock)
         parcel = Parcel()
-        spent = (self._since_ns, self.ended_ns, cpu_ns - self._cpu_ns)
-        parcel.add(PORTION_HEAD.pack(end - sent, flags, len(errors), *spent))
+        spent_ns = cpu_ns - self._cpu_ns
+        parcel.add(PORTION_HEAD.pack(end - sent, flags, len(errors), self._since_ns, self.ended_ns, spent_ns))
         for place, data in errors:
             parcel.add(ERROR.pack(place - sent, len(data)) + data)
         if flags & SIMPLE:

@@ -12,7 +12,7 @@ __all__ = ["Flight", "Task"]
 class Task:
     """Some successive calls of a batch that wait for a worker."""
 
-    __slots__ = ("batch", "claimed", "context", "crashes", "start", "stop")
+    __slots__ = ("batch", "claimed", "context", "crashes", "error", "start", "stop")
 
     def __init__(self, batch: Batch, context: Context) -> None:
         self.batch = batch
@@ -22,6 +22,9 @@ class Task:
         self.claimed = False
         self.crashes = 0
         """How many workers died while they had it and ran none of its calls."""
+
+        self.error: BaseException | None = None
+        """What to deliver instead of sending it; set if it is stopped while some thread has it in hand."""
 
     def part(self, start: int, stop: int) -> Task:
         """Some of its calls, by their place in the batch."""

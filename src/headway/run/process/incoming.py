@@ -7,7 +7,7 @@ from typing import Any
 from headway.errors import CannotSend
 from headway.run.process.answers import ERROR, PORTION_HEAD, SIMPLE
 from headway.run.process.failure import unpack_failure
-from headway.run.process.payload import Segments, load, skip
+from headway.run.process.payload import Segments, load, load_here, skip
 
 __all__ = ["outcomes"]
 
@@ -22,6 +22,8 @@ def outcomes(body: memoryview, fds: list[int]) -> tuple[list[Any], dict[int, Bas
         offset += ERROR.size
         errors[place] = unpack_failure(body[offset : offset + size])
         offset += size
+    if flags & SIMPLE and not fds:
+        return load_here(body, offset), errors
     segments = Segments(fds)
     try:
         if flags & SIMPLE:

@@ -16,7 +16,7 @@ from headway.run.batch import Batch, Portion
 from headway.run.process import wire
 from headway.run.process.flight import Task
 from headway.run.process.handle import Handle
-from headway.run.process.payload import MAIN, Parcel, Pickled, dump
+from headway.run.process.payload import MAIN, Parcel, Pickled, dump, here
 from headway.run.process.unpicklable import cannot_send
 from headway.run.process.variables import Carrier
 from headway.run.process.worker import BATCH_HEAD, HAS_CALL, HAS_CONTEXT, MOST_CALLS, STAR, TIMED
@@ -38,6 +38,25 @@ class Call(NamedTuple):
     local: tuple[bytes, ...]
 
 
+class Frame(NamedTuple):
+    """A task as it is sent."""
+
+    data: bytes
+    fds: list[int]
+    call: int
+    """The number of its function, which the worker will know."""
+    context: int
+    """The number of its context, which the worker will have."""
+
+    def note(self, handle: Handle) -> None:
+        """It is sent: count along with the worker, see `Worker._batch`."""
+        if self.call not in handle.known:
+            if len(handle.known) == MOST_CALLS:
+                del handle.known[next(iter(handle.known))]
+            handle.known[self.call] = None
+        handle.context = self.context
+
+
 class Outgoing:
     """Makes frames of tasks. Any thread may, for a worker that it has taken."""
 
@@ -49,8 +68,8 @@ class Outgoing:
         self.local: tuple[bytes, ...] = MAIN
         """Modules that the workers cannot import."""
 
-    def frame(self, task: Task, handle: Handle) -> tuple[bytes, list[int]]:
-        """The frame that sends a task, and its descriptors.
+    def frame(self, task: Task, handle: Handle) -> Frame:
+        """The frame that sends a task.
 
         Raises:
             CannotSend: The function cannot be sent.
@@ -61,6 +80,11 @@ class Outgoing:
         items = batch.items if task.stop - task.start == len(batch) else batch.items[task.start : task.stop]
         pickled, _ = dump(items if type(items) is list else list(items), self.local)
         flags = (STAR if batch.star else 0) | (TIMED if batch.timeout_s is not None else 0)
+        small = here(pickled)
+        # Most are like this, and this is quicker.
+        if small is not None and not task.context and call.number in handle.known:
+            head = BATCH_HEAD.pack(call.number, task.stop - task.start, flags, 0)
+            return Frame(wire.frame(wire.BATCH, handle.next, head + small), [], call.number, 0)
         parcel = Parcel()
         try:
             new = call.number not in handle.known
@@ -69,25 +93,20 @@ class Outgoing:
             context = 0
             if task.context:
                 with self._carrying:
-                    context, data = self._carrier.pack(task.context, self.local)
+                    context, variables = self._carrier.pack(task.context, self.local)
                 if context and context != handle.context:
                     flags |= HAS_CONTEXT
             parcel.add(BATCH_HEAD.pack(call.number, task.stop - task.start, flags, context))
             if flags & HAS_CONTEXT:
-                parcel.put((data, []))
+                parcel.put((variables, []))
             if new:
                 parcel.put(call.pickled)
             parcel.put(pickled)
         except BaseException:
             parcel.close()
             raise
-        if new:
-            # The worker counts along: see Worker._batch.
-            if len(handle.known) == MOST_CALLS:
-                del handle.known[next(iter(handle.known))]
-            handle.known[call.number] = None
-        handle.context = context
-        return wire.frame(wire.BATCH, handle.next, parcel.body(), len(parcel.fds)), parcel.fds
+        data = wire.frame(wire.BATCH, handle.next, parcel.body(), len(parcel.fds))
+        return Frame(data, parcel.fds, call.number, context)
 
     def rest(self) -> None:
         """Nothing is to be done: keep nothing of the program's."""

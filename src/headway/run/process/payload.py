@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pickle import PickleBuffer
     from typing import Any
 
-__all__ = ["LARGE", "MAIN", "Parcel", "Pickled", "Segments", "dump", "load", "skip"]
+__all__ = ["LARGE", "MAIN", "Parcel", "Pickled", "Segments", "dump", "here", "load", "load_here", "skip"]
 
 LARGE = 1 << 17
 """Bytes from which a buffer or a pickle goes through a segment. At 64 KiB making one costs as much as it saves."""
@@ -142,6 +142,19 @@ def load(body: memoryview, offset: int, segments: Segments) -> tuple[Any, int]:
         start = int.from_bytes(body[offset:end], sys.byteorder)
         data = segments.view(segment)[start : start + size]
     return loads(data, buffers=[segments.view(at)[of : of + length] for at, of, length in places]), end
+
+
+def load_here(body: memoryview, offset: int) -> Any:
+    """Unpickle what `Parcel.put` put at an offset and which has no segments."""
+    return loads(body[offset + _HEAD.size :])
+
+
+def here(pickled: Pickled) -> bytes | None:
+    """What `Parcel.put` would append, if that needs no segment."""
+    data, buffers = pickled
+    if buffers or len(data) >= LARGE:
+        return None
+    return _HEAD.pack(_IN_BAND, 0, len(data)) + data
 
 
 def skip(body: memoryview, offset: int) -> int:

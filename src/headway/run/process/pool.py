@@ -51,6 +51,8 @@ class Pool:
     def _begin(self) -> None:
         self.lock = threading.Lock()
         self.queue: deque[Task] = deque()
+        self.in_hand: set[Task] = set()
+        """Tasks that some thread is about to send, and so in no other list."""
         self.idle: list[Handle] = []
         self.handles: set[Handle] = set()
         self.failure: BaseException | None = None
@@ -77,6 +79,7 @@ class Pool:
                 if self.idle and not self.queue:
                     handle = self.idle.pop()
                     handle.taken = True
+                    self.in_hand.add(task)
                 else:
                     self.queue.append(task)
         if self.failure is not None:
@@ -84,7 +87,18 @@ class Pool:
         elif handle is not None:
             self.give(handle, task)
         else:
-            self.start_workers()
+            self.share()
+
+    def share(self) -> None:
+        """Give what waits to workers that are idle, and start some if there are too few."""
+        while True:
+            with self.lock:
+                if not self.queue or not self.idle:
+                    break
+                handle = self.idle.pop()
+                handle.taken = True
+            self.feed(handle)
+        self.start_workers()
 
     def start_workers(self) -> None:
         """Start as many workers as the calls that wait can use."""
@@ -143,11 +157,22 @@ class Pool:
                 and not (surplus and not handle.flights)
             ):
                 handle.taken = True
-                return self.queue.popleft()
+                task = self.queue.popleft()
+                self.in_hand.add(task)
+                return task
             self._put_back(handle)
             if surplus:
                 self.receiver.wake()
             return None
+
+    def landed(self, handle: Handle) -> bool:
+        """A worker has done a flight: whether to feed it, in which case it is taken. The caller has the lock."""
+        if handle.taken or handle.dead:
+            return False
+        handle.taken = bool(self.queue) or len(self.handles) > self.workers
+        if not handle.taken:
+            self._put_back(handle)
+        return handle.taken
 
     def _put_back(self, handle: Handle) -> None:
         handle.taken = False
@@ -167,10 +192,13 @@ class Pool:
                 self._send(handle, task)
             except BaseException:  # such as Ctrl-C while something was pickled
                 with self.lock:
+                    self.in_hand.discard(task)
                     self.queue.appendleft(task)
                     self._put_back(handle)
                 raise
             task = self.next_task(handle)
+        if self.queue and self.idle:
+            self.share()
 
     def _wants(self, handle: Handle) -> bool:
         """Whether to send it more."""
@@ -186,34 +214,39 @@ class Pool:
 
     def _send(self, handle: Handle, task: Task) -> None:
         batch = task.batch
-        if not task.claimed:
-            if not batch.claim():
-                return
+        frame = None
+        failed: Exception | None = None
+        if task.claimed or batch.claim():
             task.claimed = True
-        if task.stop == task.start:
-            return
-        try:
-            frame, fds = self.outgoing.frame(task, handle)
-        except CannotSend as error:
-            self.fail([task], error)
-            return
-        except Exception as error:
-            self._send_good(task, error)
-            return
+            try:
+                if task.stop > task.start:
+                    frame = self.outgoing.frame(task, handle)
+            except Exception as error:
+                failed = error
         with self.lock:
-            if handle.dead:
-                for fd in fds:
-                    os.close(fd)
-                self.queue.appendleft(task)
+            self.in_hand.discard(task)
+            if frame is not None and task.error is None and not handle.dead:
+                flight = Flight(task, handle.next, time.monotonic_ns())
+                handle.next = flight.end
+                handle.flights.append(flight)
+                frame.note(handle)
+                handle.send(frame.data, frame.fds)
+                if handle.blocked:
+                    self.receiver.watch(handle)
+                if batch.timeout_s is not None or handle.next - handle.flights[0].first > 1:
+                    self.receiver.look_soon(batch.timeout_s)
                 return
-            flight = Flight(task, handle.next, time.monotonic_ns())
-            handle.next = flight.end
-            handle.flights.append(flight)
-            handle.send(frame, fds)
-            if handle.blocked:
-                self.receiver.watch(handle)
-            if batch.timeout_s is not None or handle.next - handle.flights[0].first > 1:
-                self.receiver.look_soon(batch.timeout_s)
+            if frame is not None and task.error is None:
+                self.queue.appendleft(task)
+        if frame is not None:
+            for fd in frame.fds:
+                os.close(fd)
+        if task.error is not None or isinstance(failed, CannotSend):
+            reason = task.error or failed
+            assert reason is not None
+            self.fail([task], reason)
+        elif failed is not None:
+            self._send_good(task, failed)
 
     def _send_good(self, task: Task, error: Exception) -> None:
         """A task cannot be sent as a whole: let its bad calls fail, and queue the others."""
@@ -260,13 +293,15 @@ class Pool:
         """Fail all calls, those that run too."""
         with self.lock:
             self.failure = self.failure or error
-            tasks = [*self.queue, *self._take_flights()]
-            self.queue.clear()
+            tasks = self._take_all(error)
         self.fail(tasks, error)
 
-    def _take_flights(self) -> list[Task]:
-        """All that workers have and have not answered; their answers no longer count."""
-        tasks = []
+    def _take_all(self, error: BaseException) -> list[Task]:
+        """All that waits or runs; the answers of workers no longer count. The caller has the lock."""
+        tasks = list(self.queue)
+        self.queue.clear()
+        for task in self.in_hand:
+            task.error = error
         for handle in self.handles:
             for flight in handle.flights:
                 if not flight.stopped:
@@ -291,6 +326,9 @@ class Pool:
             for task in [task for task in self.queue if task.batch is batch]:
                 self.queue.remove(task)
                 found.append(task)
+            for task in self.in_hand:
+                if task.batch is batch:
+                    task.error = error
             for handle in self.handles:
                 for flight in handle.flights:
                     if flight.task.batch is batch and not flight.stopped:
@@ -312,18 +350,19 @@ class Pool:
     def close(self, *, wait: bool, abort: bool) -> None:
         """Let the workers go when all is delivered, or at once."""
         tasks: list[Task] = []
+        if abort:
+            from concurrent.futures import CancelledError
+
+            error = CancelledError("the backend was closed")
         with self.lock:
             self.closed = True
             if abort:
-                tasks += [*self.queue, *self._take_flights()]
-                self.queue.clear()
+                tasks = self._take_all(error)
                 for handle in self.handles:
                     if handle.flights:
                         handle.kill()
         if tasks:
-            from concurrent.futures import CancelledError
-
-            self.fail(tasks, CancelledError("the backend was closed"))
+            self.fail(tasks, error)
         if self.receiver.close() and wait:
             self.drained.wait()
 

@@ -160,8 +160,7 @@ class Receiver:
                 if handle.leaves_ns <= now_ns:
                     handle.kill()
                     handle.leaves_ns = NEVER_NS
-        with pool.lock:
-            busy = any(handle.flights for handle in pool.handles)
+        busy = len(pool.idle) < len(pool.handles)
         if busy != self._busy:
             segments.keep(1 if busy else -1)
             self._busy = busy
@@ -287,9 +286,8 @@ class Receiver:
             flight.delivered += count
             if flags & LAST:
                 rest = self._landed(handle)
-            # Subtle: taken before the sinks run, so that no other thread thinks it idle.
-            feeds = bool(flags & LAST) and not handle.taken and not handle.dead
-            handle.taken = handle.taken or feeds
+            # Subtle: before the sinks run, so that a sink's own calls find it idle, or no one thinks it so.
+            feeds = bool(flags & LAST) and pool.landed(handle)
             pool.learn(flight.task.batch.fn, count, ended_ns - started_ns)
         values, errors = outcomes(body, fds)
         if wanted and count:
@@ -299,7 +297,7 @@ class Receiver:
         if feeds:
             pool.feed(handle)
         if rest:
-            self.share()
+            pool.share()
 
     def _landed(self, handle: Handle) -> bool:
         """The first flight of a worker is over; whether some of its calls were not begun and are queued."""
@@ -317,8 +315,7 @@ class Receiver:
         with pool.lock:
             flight = handle.flights.popleft()
             handle.free()
-            feeds = not handle.taken and not handle.dead
-            handle.taken = handle.taken or feeds
+            feeds = pool.landed(handle)
             if not flight.stopped and flight.first < flight.end:
                 task = flight.part(flight.first, flight.end)
                 if pool.outgoing.learn_missing(task.batch.fn, error):
@@ -339,19 +336,7 @@ class Receiver:
             pool.fail([failed], made, handle.name)
         if feeds:
             pool.feed(handle)
-        self.share()
-
-    def share(self) -> None:
-        """Give what waits to workers that are idle, and start some if there are too few."""
-        pool = self._pool
-        while True:
-            with pool.lock:
-                if not pool.queue or not pool.idle:
-                    break
-                handle = pool.idle.pop()
-                handle.taken = True
-            pool.feed(handle)
-        pool.start_workers()
+        pool.share()
 
     def _bury(self, handle: Handle) -> None:
         """A worker is dead."""
@@ -367,4 +352,4 @@ class Receiver:
             pass
         self._ignore(handle)
         bury(Death(pool, handle))
-        self.share()
+        pool.share()

@@ -16,6 +16,9 @@ __all__ = ["Watch"]
 LONG_NS = 10_000_000
 """A call that runs longer has what waits behind it given to others."""
 
+MUCH_NS = 4 * LONG_NS
+"""A worker that is expected to be busy for longer with calls it has not begun gives half of them away."""
+
 NEVER_NS = 1 << 62
 
 SETTLE_NS = 1_000_000
@@ -61,7 +64,7 @@ class Watch:
             # invariant: set under the lock, so that whoever gives a worker calls knows when we look.
             self.again_ns = min(due, default=NEVER_NS)
         if given:
-            pool.receiver.share()
+            pool.share()
             return now_ns
         return self.again_ns
 
@@ -73,11 +76,17 @@ class Watch:
         last = handle.flights[-1].end - 1
         if begun >= last:
             return None
+        first = max(begun + 1, handle.flights[0].first)
         if handle.seen[0] != begun:
             handle.seen = begun, now_ns
+            # No call is long, but together they are: the others do half of them.
+            each_ns = self._pool.pace.get(id(handle.flights[-1].task.batch.fn), 0.0)
+            if (last - first) * each_ns > MUCH_NS:
+                handle.limit(first + (last - first) // 2)
+                return now_ns + SETTLE_NS
         if now_ns - handle.seen[1] < LONG_NS:
             return handle.seen[1] + LONG_NS
-        handle.limit(max(begun + 1, handle.flights[0].first))
+        handle.limit(first)
         return now_ns + SETTLE_NS
 
     def _give_away(self, handle: Handle) -> bool:
