@@ -10,7 +10,7 @@ import click
 from headway import __version__
 from headway.errors import HeadwayError, UsageError
 
-VERBS = {"trace": "headway.cli.trace", "report": "headway.cli.report"}
+VERBS = {"trace": "headway.cli.trace", "report": "headway.cli.report", "map": "headway.cli.map"}
 """Verb to the module that defines it as a click command of that name, in the order of the help text."""
 
 # Fixed, so that the help texts are the same on every terminal; readable at 80 columns.
@@ -48,12 +48,14 @@ class _Verbs(click.Group):
 @click.version_option(__version__, prog_name="headway", message="%(prog)s %(version)s")
 @click.pass_context
 def headway(ctx: click.Context) -> None:
-    """See what every thread and process of a Python program does, and waits for.
+    """See what every thread and process of a Python program does, and waits for;
+    and run a function on all cores.
 
     \b
     headway trace prog.py      run a program, and report on it when it ends
     headway report DIR         print the report of a trace again
-    """  # noqa: D301 (click's mark for lines that are not to be joined)
+    headway map MODULE:FUNC    call a function on each line of stdin, concurrently
+    """  # noqa: D205, D301 (click's mark for lines that are not to be joined)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
