@@ -11,6 +11,7 @@ import functools
 import re
 import sys
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -34,7 +35,7 @@ class Page(NamedTuple):
 
 
 class Site(SimpleHTTPRequestHandler):
-    """Serves a folder, and counts how many requests it serves at once."""
+    """Serves a folder, not too fast, and counts how many requests it has at once."""
 
     lock = threading.Lock()
     now = most = 0
@@ -43,9 +44,10 @@ class Site(SimpleHTTPRequestHandler):
         with Site.lock:
             Site.now += 1
             Site.most = max(Site.most, Site.now)
-        super().do_GET()
+        time.sleep(0.005)
         with Site.lock:
-            Site.now -= 1
+            Site.now -= 1  # before the answer, on which the next request may follow at once
+        super().do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
         pass
