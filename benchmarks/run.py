@@ -232,7 +232,12 @@ def measure(plan: Plan) -> dict[str, list[Cell]]:
     for row in plan.rows:
         wanted = [one for one in contenders(row) if one.peer in ("", "headway", *plan.peers)]
         table[row] = [Cell(one, failed=missing(one.peer)) for one in wanted]
-    with tempfile.TemporaryDirectory(prefix="headway-benchmark-") as scratch:
+    # Ctrl-C, and a SIGTERM, end the measuring: what was measured until then is shown.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with (
+        tempfile.TemporaryDirectory(prefix="headway-benchmark-") as scratch,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
         for number in range(plan.rounds):
             for row, cells in table.items():
                 first = number * 5 % len(cells)
@@ -255,6 +260,8 @@ def one_round(row: str, cell: Cell, plan: Plan, number: int, scratch: Path) -> N
         return
     if figures.pop("unclosed", 0):
         cell.notes.add("does not close: killed")
+    if figures.pop("single", 0):
+        cell.notes.add("mapped once")
     cell.rounds.append(figures)
     if time.monotonic() - began > LONG_S:
         cell.notes.add("long")
