@@ -433,8 +433,6 @@ def test_calls_may_wait_for_one_another(bench: Bench, sizes: list[int], tmp_path
             yield
         return name
 
-    if bench.name == "threads" and sizes != [1, 1, 1]:
-        pytest.skip("not for threads: a batch of theirs is one thread's")
     backend = bench.open(workers=3)
     names = iter(range(3))
     for size in sizes:

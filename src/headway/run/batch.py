@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 __all__ = ["NO_KWARGS", "Batch", "Portion", "Spent", "run_calls", "run_portion"]
@@ -103,27 +103,31 @@ class Batch:
 
 def run_calls(
     fn: Callable[..., Any],
-    items: Sequence[Any],
+    items: Iterable[Any],
     star: bool,
     kwargs: Mapping[str, Any],
     *,
+    values: list[Any] | None = None,
+    errors: dict[int, BaseException] | None = None,
     interruptible: bool = False,
 ) -> tuple[list[Any], dict[int, BaseException]]:
     """Make calls one after the other, in this thread.
 
     Args:
         fn: As in `Batch`.
-        items: Likewise.
+        items: Likewise; an iterator may be emptied by another thread, which then has the rest.
         star: Likewise.
         kwargs: Likewise.
+        values: Where what each call returned is added, as it ends; a new list by default.
+        errors: Likewise, what was raised. An error is there before the None in its place is.
         interruptible: This is the caller's own thread, where a KeyboardInterrupt is for the caller.
     Returns:
         What each returned, None for one that raised; and what those raised, by their place.
     Raises:
         KeyboardInterrupt: If interruptible.
     """
-    values: list[Any] = []
-    errors: dict[int, BaseException] = {}
+    values = [] if values is None else values
+    errors = {} if errors is None else errors
     rest = iter(items)
     add = values.append
     while True:

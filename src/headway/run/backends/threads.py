@@ -10,18 +10,16 @@ import os
 import queue
 import sys
 import threading
-import time
 import weakref
 from concurrent.futures import CancelledError
 from typing import ClassVar
 
 from headway.errors import InitializerFailed
 from headway.run.backends.contract import Backend, Setup
-from headway.run.batch import Batch, run_portion
+from headway.run.backends.running import Running, Watch
+from headway.run.batch import Batch
 
 __all__ = ["Threads"]
-
-_Work = tuple[Batch, contextvars.Context]
 
 _open: weakref.WeakSet[Threads] = weakref.WeakSet()
 
@@ -46,7 +44,8 @@ class Threads(Backend):
     """
 
     name: ClassVar[str] = "threads"
-    batch_ns: ClassVar[int] = 1_000_000
+    # Without a GIL a batch cannot be shared by emptying an iterator, so there is nothing in it to share.
+    batch_ns: ClassVar[int] = 1_000_000 if getattr(sys, "_is_gil_enabled", lambda: True)() else 0
     stops: ClassVar[bool] = False
     local: ClassVar[bool] = True
 
@@ -57,7 +56,7 @@ class Threads(Backend):
         self._setup = setup
         self._name = f"{setup.name}-{next(self._pools)}"
         # None asks the thread that gets it to leave, or to see whether it should.
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Running | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: dict[int, threading.Thread] = {}
         self._numbers = itertools.count()
@@ -65,6 +64,7 @@ class Threads(Backend):
         # something into the queue calls one, under the lock; a busy thread may take it first.
         self._idle = 0
         self._closed = False
+        self._watch = Watch(self._hand_out)
         self._initializer_failed: InitializerFailed | None = None
         _open.add(self)
 
@@ -72,10 +72,13 @@ class Threads(Backend):
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            if not self._put((batch, contextvars.copy_context())) and len(self._threads) < self.workers:
+            if (
+                not self._put(Running(batch, 0, list(batch.items), contextvars.copy_context()))
+                and len(self._threads) < self.workers
+            ):
                 self._start()
 
-    def _put(self, work: _Work | None) -> bool:
+    def _put(self, work: Running | None) -> bool:
         self._queue.put(work)
         if not self._idle:
             return False
@@ -112,9 +115,8 @@ class Threads(Backend):
             for _ in self._threads:
                 self._put(None)
             threads = list(self._threads.values())
-        for batch in abandoned:
-            if batch.claim():
-                batch.sink(batch.failed(CancelledError()))
+        for work in abandoned:
+            self._fail(work, CancelledError())
         if wait and not abort:
             for thread in threads:
                 if thread is not threading.current_thread():
@@ -122,12 +124,12 @@ class Threads(Backend):
         if abort or not threads:
             _open.discard(self)
 
-    def _take_all(self) -> list[Batch]:
+    def _take_all(self) -> list[Running]:
         taken = []
         with contextlib.suppress(queue.Empty):
             while True:
                 if (work := self._queue.get_nowait()) is not None:
-                    taken.append(work[0])
+                    taken.append(work)
         return taken
 
     def _work(self, number: int) -> None:
@@ -148,18 +150,32 @@ class Threads(Backend):
                         del self._threads[number]
                         return
                 continue
-            batch, context = work
-            self._run(batch, context, name)
+            self._run(work, name)
             # Else an idle thread keeps the last arguments, and what a batch holds, alive.
-            del work, batch, context
+            del work
 
-    def _run(self, batch: Batch, context: contextvars.Context, name: str) -> None:
-        if not batch.claim():
-            return
+    def _run(self, work: Running, name: str) -> None:
         if self._initializer_failed is not None:
-            batch.sink(batch.failed(self._initializer_failed, worker=name))
+            self._fail(work, self._initializer_failed)
+        elif not work.claim():
             return
-        batch.sink(context.run(run_portion, batch, time.monotonic_ns(), name))
+        elif len(work.batch) > 1:
+            self._watch.add(work)
+            work.run(name)
+            self._watch.remove(work)
+        else:
+            work.run(name)
+
+    def _fail(self, work: Running, error: BaseException) -> None:
+        if work.claim():
+            work.fail(error)
+
+    def _hand_out(self, works: list[Running]) -> None:
+        """Calls that were taken from a batch that is stuck; they go first, with threads of their own if need be."""
+        with self._lock:
+            for work in works:
+                if not self._put(work) and len(self._threads) < self.workers:
+                    self._start()
 
     def _initialize(self) -> None:
         if self._setup.initializer is None:
