@@ -101,6 +101,7 @@ def main(stations: int) -> None:
     for stage in report.stages:
         print(f"{stage.function.rpartition('.')[2]}: {stage.calls} calls on {stage.on}")
     warmest = database.execute("SELECT station FROM years ORDER BY mean DESC LIMIT 1").fetchone()[0]
+    database.close()
     print(f"{stations} stations, {readings} readings, the warmest is {warmest}")
 
 
