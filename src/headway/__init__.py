@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from headway.run.retry import Retry as Retry
     from headway.run.scope import Scope as Scope
     from headway.run.scope import scope as scope
+    from headway.run.scoped.job import Job as Job
     from headway.run.selection import receive_any as receive_any
     from headway.run.selection import receive_any_async as receive_any_async
 
@@ -51,6 +52,7 @@ _LATER = {
     "Channel": "headway.run.channel",
     "Executor": "headway.run.executor",
     "Future": "headway.run.future",
+    "Job": "headway.run.scoped.job",
     "Limit": "headway.run.limit",
     "Pipeline": "headway.run.pipeline",
     "Report": "headway.run.report",
@@ -78,6 +80,7 @@ __all__ = [
     "Future",
     "HeadwayError",
     "InitializerFailed",
+    "Job",
     "Limit",
     "MissingExtra",
     "Pipeline",
