@@ -102,9 +102,9 @@ def _name(number: int) -> str:
 
 def _of_the_call(fault: str) -> str:
     """What faulthandler wrote of the thread that failed, without the frames that are ours."""
-    head, _, rest = fault.partition("Current thread ")
+    head, _, rest = fault.partition("most recent call first):\n")
     lines = [head.partition("\n")[0]]
-    for line in rest.splitlines()[1:]:
+    for line in rest.splitlines():
         if not line.startswith("  File "):
             break
         if os.path.join("headway", "run", "process", "") not in line and '"<string>"' not in line:

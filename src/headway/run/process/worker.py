@@ -55,7 +55,8 @@ def main() -> None:
     _hold_lifeline(FDS[2])
     import faulthandler
 
-    faulthandler.enable(FDS[3])
+    # Of the other threads it would print first, and may fail at it.
+    faulthandler.enable(FDS[3], all_threads=False)
     worker = Worker(_socket.socket(fileno=FDS[0]), map_page(FDS[1]))
     os.close(FDS[1])
     for fd in (FDS[0], FDS[3]):
