@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(?:<!-- (\w+)[^>]*-->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 # Its blocks are parts of an example, which tests/test_docs.py compares with it.
 ELSEWHERE = {"docs/tutorial/first-trace.md"}
+# Shows at a glance what a program looks like: all its blocks are fragments.
+GLANCE = ROOT / "README.md"
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
@@ -43,7 +45,7 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(page: Path, tmp_path: P
         assert mark in ("", "fragment", "prints", "golden", "command"), mark
         if language == "python":
             compile(text, str(page), "exec", dont_inherit=True)
-            program += "" if mark == "fragment" else text
+            program += "" if mark == "fragment" or page == GLANCE else text
         elif mark == "prints":
             printed += text
     path = tmp_path / f"{page.stem.replace('-', '_')}.py"
