@@ -226,12 +226,14 @@ def test_ctrl_c_leaves_the_workers_to_the_program() -> None:
             return "done"
         path = f"/tmp/headway-test-{os.getpid()}"
         results = []
-        threading.Thread(target=lambda: results.append(run(backend, work, [path]))).start()
+        thread = threading.Thread(target=lambda: results.append(run(backend, work, [path])))
+        thread.start()
         try:
             time.sleep(1000)
         except KeyboardInterrupt:
             open(path, "w").close()
             backend.close()
+            thread.join()
             os.unlink(path)
         print(results)
     """)
