@@ -42,8 +42,7 @@ class Target(NamedTuple):
         if not os.path.isfile(path):
             close = _close(os.path.basename(path), _files(os.path.dirname(path)))
             raise UsageError(f"no such file: {place}", hint=close or f"looked in {os.getcwd()}")
-        _put_first(os.path.dirname(path))
-        return cls(*_name(path), function)
+        return cls(*_make_importable(path), function)
 
     def load(self) -> Callable[..., Any]:
         """Import the module, and get the function.
@@ -101,20 +100,20 @@ def _put_first(directory: str) -> None:
         sys.path.insert(0, directory)
 
 
-def _name(path: str) -> tuple[str, str | None]:
-    """What a file's module is called, and the path if it cannot be imported by that name."""
+def _make_importable(path: str) -> tuple[str, str | None]:
+    """Let a file and those beside it be imported, and say its module's name, and the path if that does not suffice."""
     import importlib.util
 
-    name = os.path.splitext(os.path.basename(path))[0]
-    if name.isidentifier() and name not in sys.modules:
-        spec = importlib.util.find_spec(name)
-        if (
-            spec is not None
-            and spec.origin is not None
-            and os.path.realpath(spec.origin) == os.path.realpath(path)
-        ):
+    directory, file = os.path.split(path)
+    name = os.path.splitext(file)[0]
+    if name in sys.modules or name in sys.stdlib_module_names:
+        # First, it would come in the way of the module that has this name.
+        sys.path.append(directory)
+    else:
+        _put_first(directory)
+        spec = importlib.util.find_spec(name) if name.isidentifier() else None
+        if spec is not None and spec.origin is not None and os.path.samefile(spec.origin, path):
             return name, None
-    # Its name is taken, by a module of the standard library for instance, or no name of a module.
     return f"__headway_{name.replace('.', '_')}__", path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -221,6 +222,10 @@ class _Map:
         except KeyboardInterrupt:
             self._say(f"\ninterrupted after {self._taken:,} calls of {self._name}\n")
             return 130
+        except BrokenPipeError:
+            # Not left to click, which would end with 1. What is still in sys.stdout goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 141
         finally:
             self._bar.close()
             if self._failures.count:
