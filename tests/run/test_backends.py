@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import importlib
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -564,3 +565,37 @@ def test_a_worker_that_dies_is_the_outcome_of_its_call(bench: Bench) -> None:
     backend.submit(after)
     bench.outcomes.wait(3)
     assert bench.outcomes.of(after) == [2, 3]
+
+
+LEAVES = """
+import asyncio, sys, time
+from headway.run.backends.open import open_backend
+from headway.run.batch import Batch
+
+def call(x):
+    time.sleep(0.01)
+    return x
+
+async def task(x):
+    await asyncio.sleep(0.01)
+    return x
+
+if __name__ == "__main__":
+    backend = open_backend(sys.argv[1], 2)
+    fn = task if sys.argv[1] == "asyncio" else call
+    for x in range(4):
+        backend.submit(Batch(fn, [x], lambda portion: print("came", portion.values[0], flush=True)))
+"""
+
+
+# Not processes: their pool ends with the program. Not executors: they are closed by whose they are.
+@over([name for name in ALL if name != "processes" and not name.startswith("executor")])
+def test_a_program_that_ends_does_first_what_it_submitted(bench: Bench, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(LEAVES)
+    run = subprocess.run(
+        [sys.executable, program, bench.name], capture_output=True, text=True, check=False, timeout=55
+    )
+    came = [line for line in run.stdout.splitlines() if line.startswith("came")]
+    assert sorted(came) == [f"came {x}" for x in range(4)], run.stderr
+    assert run.returncode == 0

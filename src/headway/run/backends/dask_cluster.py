@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from headway.errors import WorkerDied
 from headway.run.backends.calls import Calls, PackedCalls, PackedOutcomes, make
 from headway.run.backends.contract import Setup
-from headway.run.backends.window import Chunk, Windowed, finish
+from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion
 from headway.run.cores import available_cores
 
@@ -129,8 +129,7 @@ class _Local:
                 self._client.wait_for_workers(workers)
             return self._client
 
-    def _close(self) -> None:
-        finish(Dask)
+    def _close(self) -> None:  # after the backends, whose hook comes before what atexit does
         self._client.close()
         self._cluster.close()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from headway.errors import TimedOut, WorkerDied
 from headway.run.backends.calls import Calls, PackedCalls, PackedOutcomes, make
 from headway.run.backends.contract import Setup
-from headway.run.backends.window import Chunk, Windowed, finish
+from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion
 from headway.run.cores import available_cores
 
@@ -126,9 +126,4 @@ def _join(address: str | None, workers: int | None) -> None:
         include_dashboard=False,
         logging_level=logging.ERROR,
     )
-    atexit.register(_leave)
-
-
-def _leave() -> None:
-    finish(Ray)
-    ray.shutdown()
+    atexit.register(ray.shutdown)  # after the backends, whose hook comes before what atexit does

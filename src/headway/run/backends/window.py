@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import contextvars
+import functools
 import threading
 import time
 import weakref
@@ -16,17 +16,22 @@ from typing import Any, ClassVar
 from headway.run.backends.contract import Backend, Setup
 from headway.run.batch import Batch, Portion, Spent
 
-__all__ = ["Chunk", "Windowed", "finish"]
+__all__ = ["Chunk", "Windowed"]
 
 _open: weakref.WeakSet[Windowed] = weakref.WeakSet()
 
 
-@atexit.register
-def finish(cls: type[Windowed] | None = None) -> None:
-    """Close what is open of a kind, or of all: what was submitted is done before the program ends."""
+@functools.cache
+def _finish_at_exit() -> None:
+    """See to it that what was submitted is done before the program ends."""
+    # Not by atexit: it comes after concurrent.futures has ended its executors, and carriers use these. Dask
+    # could not fetch results any more. Of those that register so, the last is called first.
+    threading._register_atexit(_finish)  # type: ignore[attr-defined]
+
+
+def _finish() -> None:
     for backend in list(_open):
-        if cls is None or isinstance(backend, cls):
-            backend._at_exit()
+        backend._at_exit()
 
 
 class Chunk:
@@ -103,6 +108,7 @@ class Windowed(Backend):
         self._closed = False
         self._gone = False
         _open.add(self)
+        _finish_at_exit()
 
     @abstractmethod
     def _start(self, chunk: Chunk) -> None:
