@@ -57,6 +57,24 @@ def inside_a_comprehension(numbers: list[int]) -> list[None]:
     return [SEEN.append(number) for number in numbers]  # type: ignore[func-returns-value]
 
 
+class Tally:
+    def __init__(self) -> None:
+        self.count = 0
+        self.words: list[str] = []
+
+    def counts(self, number: int) -> None:
+        self.count += number
+
+    def collects(self, word: str) -> None:
+        self.words.append(word)
+
+    def reads(self, word: str) -> int:
+        return self.count + len(self.words) + self.words.index(word)
+
+    def __call__(self, number: int) -> None:
+        self.count = number
+
+
 def enclosing() -> Callable[[int], None]:
     best = 0
 
@@ -87,6 +105,9 @@ def collecting() -> Callable[[int], None]:
         (collecting(), "it changes the set `found`"),
         (SEEN.append, "it is a method of a list of this process"),
         (QUEUE.put, "it is a method of a Queue of this process"),
+        (Tally().counts, "it assigns the attribute `count`"),
+        (Tally().collects, "it calls `append` on what its object holds"),
+        (Tally(), "it assigns the attribute `count`"),
         (functools.partial(locks), "it uses the lock `LOCK`"),
         (functools.partial(max, LOCK), "it is given a lock of this process"),
     ],

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -118,6 +119,11 @@ class _Window:
         return self.cpu_ns / max(self.run_ns, 1)
 
     @property
+    def cpu_call_ns(self) -> float:
+        """What a call uses of a core, however long it stands in line for it."""
+        return self.cpu_ns / max(self.calls, 1)
+
+    @property
     def cores(self) -> float:
         """How many cores all calls together have used."""
         return self.cpu_ns / self.elapsed_ns
@@ -148,6 +154,7 @@ class Auto:
         self._why: list[str] = []
         self._stays: str | None = None
         self._serial_ns = math.inf  # what a call took when nothing ran beside it
+        self._cpu_call_ns = 0.0  # what a call used of a core when it was last found to be busy
         self._best_rate = 0.0
         self._best_workers = 0
         self._climbing = False
@@ -247,7 +254,12 @@ class Auto:
         else:
             self._leave(seen.cores, left_ns)
 
+    def _fell(self, seen: _Window) -> bool:
+        """Whether calls that were busy mostly wait now; to run slowly on a busy machine is no waiting."""
+        return seen.busy < WAITS and seen.cpu_call_ns < self._cpu_call_ns / 2
+
     def _leave(self, cores: float, left_ns: float) -> None:
+        self._cpu_call_ns = self._window.cpu_call_ns
         stuck = f"{self.backend.workers} threads used {cores:.2f} cores: the GIL"
         self._stays = self._stays or effect(self._fn)
         if self._stays is None:
@@ -266,13 +278,15 @@ class Auto:
     def _keep_on(self, portion: Portion, left_ns: float) -> None:
         seen = self._window
         if seen.elapsed_ns > 50 * WINDOW_NS:
-            if seen.busy < WAITS and seen.call_ns > TINY_NS:
+            if self._fell(seen) and seen.call_ns > TINY_NS:
                 self._again(f"calls now use {seen.busy:.0%} of a core")
             else:
                 self._window = _Window()
 
     def _not_worth(self, left_ns: float) -> str | None:
         """Why sending calls to other processes would gain nothing."""
+        if sys.platform != "linux":
+            return "worker processes need Linux"
         gain_ns = left_ns * (1 - 1 / self._cores)
         if gain_ns < START_NS:
             return f"{_time(left_ns)} of calls are left, starting processes takes {_time(START_NS)}"
@@ -315,7 +329,7 @@ class Auto:
         seen = self._window
         if seen.elapsed_ns < 5 * WINDOW_NS or seen.portions < 4 * self.backend.workers:
             return
-        if seen.busy < WAITS and not self._must_stop:
+        if self._fell(seen) and not self._must_stop:
             self._again(f"calls now use {seen.busy:.0%} of a core")
         else:
             self._window = _Window()

@@ -64,8 +64,9 @@ def effect(fn: Callable[..., Any]) -> str | None:
 
     Looked for, in the function and in those of the same module that it calls: an assignment to a global or to a
     variable of an enclosing function; a change to a container that is one of these; the use of a lock, queue,
-    event, thread, file or socket that is one of these; a method of such an object. What a method does to its own
-    object, and what happens inside other modules, is not seen.
+    event, thread, file or socket that is one of these; a method of such an object; a method, or an object that is
+    called, that assigns attributes of its own or changes what they hold. What happens inside other modules, and to
+    arguments, is not seen.
 
     Returns:
         The reason, such as "it changes the list `seen`"; None if there is none to be seen.
@@ -78,8 +79,34 @@ def effect(fn: Callable[..., Any]) -> str | None:
     owner = getattr(fn, "__self__", None)
     if isinstance(owner, (*_CONTAINERS, *_SHARED)):
         return f"it is a method of a {type(owner).__name__} of this process"
-    code = getattr(fn, "__func__", fn)
-    return _of_function(code, _DEPTH, set()) if isinstance(code, types.FunctionType) else None
+    if not isinstance(fn, types.FunctionType | types.MethodType | types.BuiltinFunctionType | type):
+        fn = getattr(fn, "__call__", fn)  # noqa: B004 (the method is what is wanted)
+    if isinstance(fn, types.MethodType) and isinstance(fn.__func__, types.FunctionType):
+        changed = _of_own_object(fn.__func__.__code__)
+        if changed is not None:
+            return changed
+        fn = fn.__func__
+    return _of_function(fn, _DEPTH, set()) if isinstance(fn, types.FunctionType) else None
+
+
+def _of_own_object(code: types.CodeType) -> str | None:
+    """What a method does to the object that it belongs to."""
+    own = code.co_varnames[:1]
+    at_own = False
+    for step in dis.get_instructions(code):
+        if step.opname.startswith("LOAD_FAST"):
+            # From 3.13 on one step may load two variables; the second is what comes next.
+            at_own = (step.argval[-1:] if isinstance(step.argval, tuple) else (step.argval,)) == own
+        elif step.opname in ("STORE_ATTR", "DELETE_ATTR"):
+            return f"it assigns the attribute `{step.argval}`"
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            if at_own and step.argval in _CHANGING:
+                return f"it calls `{step.argval}` on what its object holds"
+        elif step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR") and at_own:
+            return "it changes what its object holds"
+        elif step.opname not in ("COPY", "LOAD_CONST", "SWAP", "CACHE", "EXTENDED_ARG", "BINARY_SUBSCR"):
+            at_own = False
+    return None
 
 
 def _of_function(fn: types.FunctionType, depth: int, seen: set[types.CodeType]) -> str | None:

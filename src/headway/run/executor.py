@@ -181,7 +181,10 @@ class Executor(concurrent.futures.Executor):
         if batch is None or not future.running():
             return False
         backend: Backend = batch.tag[2]
-        return backend.stop(batch, CancelledError()) and future.cancelled()
+        if not backend.stop(batch, CancelledError()):
+            return False
+        future.stopped()  # unless its outcome came first; the one that comes now is too late
+        return future.cancelled()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and let the workers go when all is done.

@@ -122,6 +122,7 @@ def map(  # noqa: A001 (it is headway.map, beside the built-in one)
         initargs=initargs,
         memory_bytes=memory_bytes,
     )
+    options.check(fn)
     star = len(iterables) > 1
     asynchronous = [items for items in iterables if not isinstance(items, Iterable)]
     plan_items: Any

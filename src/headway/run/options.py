@@ -13,7 +13,7 @@ from typing import Any, Literal
 from headway.errors import UsageError
 from headway.run.auto import Auto, Opened
 from headway.run.backends.contract import Backend, Setup
-from headway.run.backends.open import open_backend
+from headway.run.backends.open import check, open_backend
 from headway.run.flow import Choice, Fixed, Stage
 from headway.run.retry import Retry
 
@@ -47,6 +47,8 @@ class StageOptions:
     memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
+        if self.on != "auto":
+            check(self.on)
         if self.on_error not in ("raise", "return", "skip"):
             raise UsageError(f"on_error={self.on_error!r}: it is 'raise', 'return' or 'skip'")
         for name in ("workers", "buffer", "memory_bytes"):
@@ -55,6 +57,18 @@ class StageOptions:
                 raise UsageError(f"{name}={value!r}: it is at least 1, or None for what suits best")
         if self.timeout_s is not None and not self.timeout_s > 0:
             raise UsageError(f"timeout_s={self.timeout_s!r}: it is more than 0, or None for no limit")
+
+    def check(self, fn: Callable[..., Any]) -> None:
+        """Find out whether a function can run so.
+
+        Raises:
+            UsageError: It is a coroutine function, which only an event loop runs.
+        """
+        if isinstance(self.on, str) and self.on not in ("auto", "asyncio") and is_coroutine_function(fn):
+            raise UsageError(
+                f"{getattr(fn, '__qualname__', fn)} is a coroutine function, which on={self.on!r} cannot run",
+                hint="leave `on` out, or give on='asyncio'",
+            )
 
     @property
     def setup(self) -> Setup:
@@ -103,11 +117,6 @@ def choose(
         )
     if on == "auto":
         on = "asyncio"
-    elif is_coroutine_function(fn) and on != "asyncio" and isinstance(on, str):
-        raise UsageError(
-            f"{getattr(fn, '__qualname__', fn)} is a coroutine function, which on={on!r} cannot run",
-            hint="leave `on` out, or give on='asyncio'",
-        )
     if on == "asyncio" and loop is not None:
         from headway.run.backends.event_loop import Asyncio
 

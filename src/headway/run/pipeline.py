@@ -66,6 +66,7 @@ def step(
         initargs=initargs,
         memory_bytes=memory_bytes,
     )
+    options.check(fn)
     return Step(fn, options)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from typing import NamedTuple, cast
 
 from headway.errors import MissingExtra, UsageError
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.executor import Submits, borrow
 
-__all__ = ["NAMES", "open_backend"]
+__all__ = ["NAMES", "check", "open_backend"]
 
 
 class _Place(NamedTuple):
@@ -51,19 +52,37 @@ def open_backend(on: str | Submits | Backend, workers: int | None = None, setup:
         UsageError: There is no such backend.
         MissingExtra: It needs a package that is not installed, or a newer Python.
     """
+    check(on)
     if isinstance(on, Backend):
         return on
+    if not isinstance(on, str):
+        return borrow(on, workers, setup)
+    scheme, _, rest = on.partition("://")
+    if rest:
+        return _open(_SCHEMES[scheme], workers, setup, f"tcp://{rest}" if scheme == "dask" else on)
+    return _open(on, workers, setup, None)
+
+
+def check(on: object) -> None:
+    """Find out whether a backend can be meant, without opening it.
+
+    Raises:
+        UsageError: There is no such backend, or it cannot be here.
+    """
+    if isinstance(on, Backend):
+        return
     if not isinstance(on, str):
         # A class would pass for its instance.
         if isinstance(on, type) or not isinstance(on, Submits):
             raise UsageError(f"on={on!r} is neither a name nor a URL nor an executor", hint=_hint(""))
-        return borrow(on, workers, setup)
+        return
     scheme, _, rest = on.partition("://")
-    if rest and scheme in _SCHEMES:
-        return _open(_SCHEMES[scheme], workers, setup, f"tcp://{rest}" if scheme == "dask" else on)
-    if on not in _PLACES:
+    if not (rest and scheme in _SCHEMES) and on not in _PLACES:
         raise UsageError(f"there is no backend {on!r}", hint=_hint(scheme if rest else on))
-    return _open(on, workers, setup, None)
+    if on == "processes" and sys.platform != "linux":
+        raise UsageError(
+            "on='processes' needs Linux", hint="on=concurrent.futures.ProcessPoolExecutor() works here"
+        )
 
 
 def _open(name: str, workers: int | None, setup: Setup, address: str | None) -> Backend:
