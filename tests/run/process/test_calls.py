@@ -181,15 +181,16 @@ def test_what_waits_behind_a_long_call_runs_elsewhere(client: Client, tmp_path: 
     assert outcome.list() == list(range(200))
 
 
-def test_half_of_a_long_batch_of_short_calls_runs_elsewhere(client: Client) -> None:
-    outcome = client.start(_sleep_5_ms, range(100))
-    assert outcome.list() == list(range(100))
+def test_a_part_of_a_long_batch_of_short_calls_runs_elsewhere(client: Client, tmp_path: Path) -> None:
+    def call(x: int) -> int:
+        (tmp_path / str(os.getpid())).touch()
+        if len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.005)
+        return x
+
+    outcome = client.start(call, range(5000))
+    assert outcome.list() == list(range(5000))
     assert len({portion.spent.worker for portion in outcome.portions}) == 2
-
-
-def _sleep_5_ms(x: int) -> int:
-    time.sleep(0.005)
-    return x
 
 
 class Slow:
