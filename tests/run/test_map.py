@@ -97,6 +97,25 @@ def test_an_input_that_raises_gives_the_results_before_it_first(on: str) -> None
         next(results)
 
 
+@pytest.mark.parametrize("on", ["serial", "auto"])
+def test_a_long_call_does_not_hold_back_the_results_of_short_ones(on: str) -> None:
+    begun: list[int] = []
+
+    def mostly_short(number: int) -> int:
+        begun.append(number)
+        if number > 3:
+            time.sleep(0.02)
+        return number
+
+    results = headway.map(mostly_short, range(40), on=on)
+    for number in range(10):
+        assert next(results) == number
+        if results.report().stages[0].on == "serial":
+            assert len(begun) <= max(5, number + 2)
+    assert list(results) == list(range(10, 40))
+    assert sorted(begun) == list(range(40))
+
+
 def test_nothing_runs_before_the_first_result_is_asked_for() -> None:
     called: list[int] = []
     results = headway.map(called.append, range(3), on="threads")

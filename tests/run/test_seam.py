@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,19 @@ def test_each_job_of_a_map_is_reported_once_with_its_times_and_worker(on: str, w
         assert jobs.sent_ns <= jobs.started_ns <= jobs.ended_ns <= jobs.at_ns
         if jobs.first in submitted_ns:
             assert submitted_ns[jobs.first] <= jobs.sent_ns
+
+
+def test_calls_that_are_left_for_later_are_the_same_jobs(watcher: Watcher) -> None:
+    def gets_slow(number: int) -> int:
+        if number > 3:
+            time.sleep(0.005)
+        return number
+
+    assert list(headway.map(gets_slow, range(20), on="serial")) == list(range(20))
+    submitted = [jobs.first + n for jobs in watcher.submitted for n in range(jobs.count)]
+    ended = [jobs.first + n for jobs in watcher.ended for n in range(jobs.count)]
+    assert sorted(ended) == sorted(submitted)
+    assert len(ended) == 20
 
 
 def test_an_executor_reports_its_jobs(watcher: Watcher) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from headway import seam
 from headway.run.backends.contract import Backend
+from headway.run.backends.serial import NotBegun
 from headway.run.batch import NO_KWARGS, Batch, Portion
 from headway.run.report import Tally
 from headway.run.retry import Retry
@@ -172,6 +173,7 @@ class Stage:
         self._slots: deque[_Slot] = deque()  # the open batches in the order of their items
         self._later: list[tuple[int, int, _Slot, int]] = []  # heap of retries: when, tie-breaker, what
         self._ties = itertools.count()
+        self._left: deque[tuple[_Slot, int, int]] = deque()  # what a backend did not begin of its batches
         self._out = 0  # items given to the backend whose results were not yet taken from `ready`
         self._put: Callable[[Portion], None]
         self._upstream: Source | Stage
@@ -226,7 +228,13 @@ class Stage:
 
     def pump(self) -> None:
         """Give the backend as much as it should have now."""
+        if self.ready and self.choice.backend.name == "serial":
+            return  # it runs calls at once, and the reader should not wait for them
         self._retry_what_is_due()
+        while self._left and self.failure is None:
+            self._begin_left()
+            if self.choice.backend.name == "serial":
+                return
         while not self._intake_ended:
             backend = self.choice.backend
             if backend is not self._sized_for:
@@ -243,6 +251,32 @@ class Stage:
             if not items:
                 return
             self._submit(backend, items)
+
+    def _begin_left(self) -> None:
+        slot, start, stop = self._left.popleft()
+        count = self._sizer.size(None, 1)
+        if start + count < stop:
+            self._left.appendleft((slot, start + count, stop))
+        self._submit_part(
+            slot, start, min(start + count, stop), number=slot.batch.number and slot.batch.number + start
+        )
+
+    def _submit_part(self, slot: _Slot, start: int, stop: int, number: int | None = None) -> None:
+        """Give the backend some of the calls of a batch once more; without a number they are new jobs."""
+        batch = Batch(
+            self.fn,
+            slot.batch.items[start:stop],
+            self._put,
+            star=self._star,
+            kwargs=self._kwargs,
+            timeout_s=self._timeout_s,
+        )
+        batch.tag = (self, slot, start)
+        if number is not None:
+            batch.number = number
+        elif seam.observers:
+            seam.submitted(batch, self.choice.backend.name)
+        self.choice.backend.submit(batch)
 
     def _allowed(self, count: int, backend: Backend) -> int:
         """How many items may be out."""
@@ -268,6 +302,11 @@ class Stage:
 
     def take(self, portion: Portion) -> None:
         """Take in outcomes that came back."""
+        if isinstance(portion.errors.get(0), NotBegun):
+            _, slot, offset = portion.batch.tag
+            start = offset + portion.first
+            self._left.append((slot, start, start + len(portion.values)))
+            return
         self.tally.add(portion)
         self._sizer.learn(portion)
         if seam.observers:
@@ -293,7 +332,6 @@ class Stage:
             self._later_add(slot, first + place, int(pause_s * 1e9))
             start, kept = place + 1, {}
         self._keep(slot, first + start, portion.values[start:], kept)
-        self._retry_what_is_due()
 
     def _pause_s(self, slot: _Slot, index: int, error: BaseException) -> float | None:
         """How long until a failed call runs again; None if that was it."""
@@ -316,18 +354,7 @@ class Stage:
             _, _, slot, index = heapq.heappop(self._later)
             if self.failure is not None:
                 continue
-            batch = Batch(
-                self.fn,
-                [slot.batch.items[index]],
-                self._put,
-                star=self._star,
-                kwargs=self._kwargs,
-                timeout_s=self._timeout_s,
-            )
-            batch.tag = (self, slot, index)
-            if seam.observers:
-                seam.submitted(batch, self.choice.backend.name)
-            self.choice.backend.submit(batch)
+            self._submit_part(slot, index, index + 1)
 
     def _keep(self, slot: _Slot, first: int, values: list[Any], errors: dict[int, BaseException]) -> None:
         """Keep outcomes that are final, and pass on what is next."""
@@ -375,6 +402,7 @@ class Stage:
         self.failure = error
         self._slots.clear()
         self._later.clear()
+        self._left.clear()
 
 
 class Flow:

@@ -67,6 +67,8 @@ class _Bar:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             console=Console(file=sys.stderr),
+            redirect_stdout=False,  # what the program prints is its own, and goes where it went
+            redirect_stderr=False,
         )
         self._task = self._bar.add_task(self._label, total=total)
         self._bar.start()

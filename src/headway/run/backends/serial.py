@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
+from headway.errors import CallError
 from headway.run.backends.contract import Backend, Setup
-from headway.run.batch import Batch, run_portion
+from headway.run.batch import Batch, Portion, Spent, run_calls, run_portion
 
-__all__ = ["Serial"]
+__all__ = ["NotBegun", "Serial"]
+
+
+class NotBegun(CallError):
+    """A call of a batch was left for later, since those before it took long. A flow begins it again."""
 
 
 class Serial(Backend):
@@ -31,8 +37,28 @@ class Serial(Backend):
     def submit(self, batch: Batch) -> None:
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        if batch.claim():
-            batch.sink(run_portion(batch, time.monotonic_ns(), "caller", interruptible=True))
+        if not batch.claim():
+            return
+        sent_ns = time.monotonic_ns()
+        if len(batch) == 1:
+            batch.sink(run_portion(batch, sent_ns, "caller", interruptible=True))
+            return
+        # What was begun with short calls must not hold back their results when a long one comes.
+        until_ns = sent_ns + 2 * self.batch_ns
+
+        def in_time() -> Iterator[Any]:
+            for item in batch.items:
+                yield item
+                if clock() > until_ns:
+                    return
+
+        clock = time.monotonic_ns
+        cpu_ns = time.thread_time_ns()
+        values, errors = run_calls(batch.fn, in_time(), batch.star, batch.kwargs, interruptible=True)
+        spent = Spent(sent_ns, sent_ns, clock(), time.thread_time_ns() - cpu_ns, "caller")
+        batch.sink(Portion(batch, 0, values, errors, spent))
+        if len(values) < len(batch):
+            batch.sink(batch.failed(NotBegun("the calls before it took long"), first=len(values)))
 
     def resize(self, workers: int) -> None:
         """It has always one worker."""
