@@ -151,7 +151,7 @@ def loses(peer: str, table: dict[str, list[Cell]]) -> tuple[str, bool]:
         return f"{peer}: nothing to compare", False
     row = max(behind, key=lambda row: behind[row])
     text = (
-        "it fails, or keeps fewer,"
+        "it fails or keeps fewer"
         if behind[row] == float("inf")
         else f"{behind[row]:.1f} times headway's best"
     )
