@@ -207,8 +207,16 @@ class Bomb:
         return os._exit, (5,)
 
 
-def test_an_argument_that_kills_whoever_unpickles_it_fails_alone(client: Client) -> None:
-    outcome = client.start(lambda x: 1, [0, Bomb(), 2]).wait()
+class SlowBomb:
+    """Takes longer to do so than a call may before what waits behind it is given to others."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return exec, ("import os, time; time.sleep(0.05); os._exit(5)",)
+
+
+@pytest.mark.parametrize("bomb", [Bomb(), SlowBomb()], ids=["at once", "slowly"])
+def test_an_argument_that_kills_whoever_unpickles_it_fails_alone(client: Client, bomb: object) -> None:
+    outcome = client.start(lambda x: 1, [0, bomb, 2]).wait()
     assert outcome.values == {0: 1, 2: 1}
     assert isinstance(outcome.errors[1], WorkerDied)
 

@@ -59,7 +59,7 @@ class Handle:
         """The call for which we killed it, and what became of that call."""
         self.limited_ns = 0
         """When its limit was set, so that others get its calls; 0 if it has none."""
-        self.seen = (0, 0)
+        self.seen = (-1, 0)
         """The last call it was seen to have begun, and when it was seen first."""
         self.context = 0
         """The context that it has."""

@@ -197,7 +197,7 @@ class Pool:
                     self._put_back(handle)
                 raise
             task = self.next_task(handle)
-        if self.queue and self.idle:
+        if self.queue and (self.idle or handle.dead):  # the receiver may have looked before it was queued
             self.share()
 
     def _wants(self, handle: Handle) -> bool:

@@ -77,6 +77,12 @@ class Watch:
         if begun >= last:
             return None
         first = max(begun + 1, handle.flights[0].first)
+        if begun < handle.flights[0].first:
+            # Subtle: what is being unpickled stays. Another worker would have to do the same, and if it kills
+            # whoever unpickles it, moving it on would never end.
+            first = handle.flights[0].end
+            if first > last:
+                return now_ns + LONG_NS
         if handle.seen[0] != begun:
             handle.seen = begun, now_ns
             # No call is long, but together they are: the others do half of them.
