@@ -3,9 +3,6 @@
 Run: `map`, `Executor`, `scope`, `pipeline`, `Channel`, `Limit`. Trace: the command `headway trace`.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 from headway.errors import (
     CallError,
     Cancelled,
@@ -25,7 +22,10 @@ from headway.errors import (
     WouldBlock,
 )
 
+TYPE_CHECKING = False  # that of `typing`, which each worker process would import for it
 if TYPE_CHECKING:
+    from typing import Any
+
     from headway.run.cancellation import cancelled as cancelled
     from headway.run.channel import Channel as Channel
     from headway.run.executor import Executor as Executor
@@ -108,7 +108,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    import importlib
+
     if name not in _LATER:
         raise AttributeError(f"module 'headway' has no attribute {name!r}")
     value = getattr(importlib.import_module(_LATER[name]), name)

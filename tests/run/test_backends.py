@@ -588,8 +588,8 @@ if __name__ == "__main__":
 """
 
 
-# Not processes: their pool ends with the program. Not executors: they are closed by whose they are.
-@over([name for name in ALL if name != "processes" and not name.startswith("executor")])
+# Not executors: they are closed by whose they are.
+@over([name for name in ALL if not name.startswith("executor")])
 def test_a_program_that_ends_does_first_what_it_submitted(bench: Bench, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(LEAVES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import sys
 from collections.abc import Callable
@@ -286,6 +285,6 @@ class _Map:
 
 def _do_not_wait() -> None:
     """Let the program end while calls still run on threads: they are daemons, and nobody wants their results."""
-    from headway.run.backends import threads
+    from headway.run.backends import ending
 
-    atexit.unregister(threads._finish)
+    ending.forget_all()

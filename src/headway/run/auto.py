@@ -32,7 +32,6 @@ from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.open import open_backend
 from headway.run.batch import Batch, Portion
 from headway.run.cores import available_cores, stood_ns
-from headway.run.effects import effect
 
 __all__ = ["Auto", "Opened"]
 
@@ -260,6 +259,8 @@ class Auto:
 
     def _leave(self, cores: float, left_ns: float) -> None:
         self._cpu_call_ns = self._window.cpu_call_ns
+        from headway.run.effects import effect  # seldom needed, and slow to import
+
         stuck = f"{self.backend.workers} threads used {cores:.2f} cores: the GIL"
         self._stays = self._stays or effect(self._fn)
         if self._stays is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from pathlib import Path
 
 __all__ = ["NESTED", "available_cores", "stood_ns"]
 
@@ -29,13 +28,17 @@ def available_cores() -> int:
 
 def _cgroup_cores() -> int:
     with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
+        for line in _read("/proc/self/cgroup").splitlines():
             if line.startswith("0::"):
-                quota = Path("/sys/fs/cgroup") / line[3:].strip().lstrip("/") / "cpu.max"
-                limit, period = quota.read_text(encoding="ascii").split()
+                limit, period = _read(f"/sys/fs/cgroup/{line[3:].strip().lstrip('/')}/cpu.max").split()
                 if limit != "max":
                     return math.ceil(int(limit) / int(period))
     return 1 << 20
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read()
 
 
 def stood_ns() -> int:
@@ -44,7 +47,6 @@ def stood_ns() -> int:
     Source: the second figure of /proc/thread-self/schedstat.
     """
     try:
-        with open("/proc/thread-self/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[1])
+        return int(_read("/proc/thread-self/schedstat").split()[1])
     except (OSError, ValueError, IndexError):
         return 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from headway.errors import UsageError
 from headway.run.auto import Auto, Opened
@@ -17,10 +15,15 @@ from headway.run.backends.open import check, open_backend
 from headway.run.flow import Choice, Fixed, Stage
 from headway.run.retry import Retry
 
+if TYPE_CHECKING:
+    import asyncio
+
 __all__ = ["On", "OnError", "StageOptions", "choose", "is_coroutine_function"]
 
 On = str | Executor | Backend
 """What `on=` takes: a name or URL, an executor of concurrent.futures or like it, or a backend."""
+_COROUTINE = 0x80
+"""CO_COROUTINE of a function's code: https://docs.python.org/3/library/inspect.html#inspect.CO_COROUTINE"""
 OnError = Literal["raise", "return", "skip"]
 
 
@@ -28,7 +31,14 @@ def is_coroutine_function(fn: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine: also for partials, and objects whose `__call__` is one."""
     while isinstance(fn, functools.partial):
         fn = fn.func
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
+    return _is_marked(fn) or _is_marked(getattr(fn, "__call__", None))  # noqa: B004 (the method is what is wanted)
+
+
+def _is_marked(fn: Any) -> bool:
+    # As inspect.iscoroutinefunction, whose import costs more than all else here.
+    fn = getattr(fn, "__func__", fn)
+    flags = getattr(getattr(fn, "__code__", None), "co_flags", 0)
+    return bool(flags & _COROUTINE) or hasattr(fn, "_is_coroutine_mark")
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,7 @@ def choose(
     Raises:
         UsageError: The options do not go together.
     """
+    options.check(fn)
     on = options.on
     if on == "auto" and not is_coroutine_function(fn):
         return Auto(

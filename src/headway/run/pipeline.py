@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from headway.errors import UsageError
 from headway.run.flow import Stage
@@ -13,6 +12,9 @@ from headway.run.options import On, OnError, StageOptions
 from headway.run.progress import Told, open_progress
 from headway.run.results import Plan, Results
 from headway.run.retry import Retry
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Pipeline", "Step", "pipeline", "step"]
 

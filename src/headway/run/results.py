@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import queue
 import time
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from headway.errors import UsageError
 from headway.run.batch import Portion
 from headway.run.feed import Feed
 from headway.run.flow import Flow, Source, Stage
 from headway.run.report import Report, StageReport
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Plan", "Results"]
 
@@ -202,12 +203,15 @@ class Results(Generic[R]):
             self._end(flow, abort=abort)
 
     async def _generate_async(self) -> AsyncIterator[R]:
-        loop = asyncio.get_running_loop()
-        done = _AsyncQueue(loop)
+        # A program without tasks does not pay for the import of asyncio.
+        from headway.run.task_reader import AsyncQueue, AsyncSource, running_loop
+
+        loop = running_loop()
+        done = AsyncQueue(loop)
         items = self._plan.items
         source: Source
         if isinstance(items, AsyncIterable):
-            source = _AsyncSource(items, self._plan.length, done.wake)
+            source = AsyncSource(items, self._plan.length, done.wake)
         elif isinstance(items, Feed):
             source = items.source(done.wake_from_thread)
         else:
@@ -233,7 +237,7 @@ class Results(Generic[R]):
             if flow.failure is not None:
                 raise flow.failure
         finally:
-            if isinstance(source, _AsyncSource):
+            if isinstance(source, AsyncSource):
                 await source.stop()
             if self._ended_s is None:
                 self._end(flow, abort=abort)
@@ -261,79 +265,3 @@ def _report(stage: Stage) -> StageReport:
         returned_s=tally.returned_ns / 1e9,
         calls_by_worker=dict(tally.workers),
     )
-
-
-class _AsyncQueue:
-    """Portions from any thread for one task."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._portions: deque[Portion] = deque()
-        self._came = asyncio.Event()
-
-    def put(self, portion: Portion) -> None:
-        self._portions.append(portion)
-        self.wake_from_thread()
-
-    def wake(self) -> None:
-        self._came.set()
-
-    def wake_from_thread(self) -> None:
-        # A loop that has ended has no reader either.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._came.set)
-
-    def take(self) -> list[Portion]:
-        taken = []
-        while self._portions:
-            taken.append(self._portions.popleft())
-        return taken
-
-    async def wait(self, timeout_s: float | None) -> None:
-        if not self._portions:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    await self._came.wait()
-        self._came.clear()
-
-
-class _AsyncSource(Source):
-    """An asynchronous input: a task asks for the next item whenever one is wanted."""
-
-    def __init__(self, items: AsyncIterable[Any], length: int | None, wake: Callable[[], None]) -> None:
-        super().__init__(iter(()), length)
-        self._from = aiter(items)
-        self._wake = wake
-        self._got: deque[Any] = deque()
-        self._wanted = 0
-        self._task: asyncio.Task[None] | None = None
-        self._at_end = False
-
-    def get(self, count: int) -> list[Any]:
-        got = [self._got.popleft() for _ in range(min(count, len(self._got)))]
-        if len(got) < count and not self._at_end:
-            self._wanted = count
-            if self._task is None or self._task.done():
-                self._task = asyncio.ensure_future(self._fetch())
-        self.ended = self._at_end and not self._got
-        return got
-
-    async def _fetch(self) -> None:
-        try:
-            while len(self._got) < self._wanted:
-                self._got.append(await anext(self._from))
-                self._wake()
-        except StopAsyncIteration:
-            self._at_end = True
-        except Exception as error:
-            self.failure = error
-            self._at_end = True
-        self.ended = self._at_end and not self._got
-        self._wake()
-
-    async def stop(self) -> None:
-        """Wait for no item any more."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task

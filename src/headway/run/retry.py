@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 
 from headway.errors import UsageError
@@ -48,5 +47,7 @@ class Retry:
         """
         if tried > self.times or not isinstance(error, self.on):
             return None
+        import random  # seldom needed, and slow to import
+
         pause_s = min(self.longest_s, self.pause_s * self.backoff ** (tried - 1))
         return pause_s * (1 - self.jitter * random.random())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from headway.errors import MissingExtra, UsageError
 from headway.run.backends.contract import Backend, Setup
-from headway.run.backends.executor import Submits, borrow
+
+if TYPE_CHECKING:
+    from headway.run.backends.executor import Submits
 
 __all__ = ["NAMES", "check", "open_backend"]
 
@@ -56,6 +57,8 @@ def open_backend(on: str | Submits | Backend, workers: int | None = None, setup:
     if isinstance(on, Backend):
         return on
     if not isinstance(on, str):
+        from headway.run.backends.executor import borrow
+
         return borrow(on, workers, setup)
     scheme, _, rest = on.partition("://")
     if rest:
@@ -73,7 +76,7 @@ def check(on: object) -> None:
         return
     if not isinstance(on, str):
         # A class would pass for its instance.
-        if isinstance(on, type) or not isinstance(on, Submits):
+        if isinstance(on, type) or not callable(getattr(on, "submit", None)):
             raise UsageError(f"on={on!r} is neither a name nor a URL nor an executor", hint=_hint(""))
         return
     scheme, _, rest = on.partition("://")
@@ -103,6 +106,8 @@ def _open(name: str, workers: int | None, setup: Setup, address: str | None) -> 
 
 
 def _hint(word: str) -> str:
+    import difflib  # only for who has mistaken a name
+
     known = f"one of {', '.join(NAMES)}, dask://HOST:PORT, ray://HOST:PORT, or an executor"
     close = difflib.get_close_matches(word, [*NAMES, "auto"], n=1)
     return f"did you mean {close[0]!r}? It is {known}" if close else f"it is {known}"

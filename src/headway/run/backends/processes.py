@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from headway.run.backends.contract import Backend, Setup
+from headway.run.backends.ending import finish_before_exit, forget
 from headway.run.batch import Batch
 from headway.run.cores import available_cores
 from headway.run.process.pool import Pool
@@ -24,6 +25,7 @@ class Processes(Backend):
         # In a worker all cores have a worker already.
         self.workers = workers or available_cores()
         self._pool = Pool(self.workers, setup or Setup())
+        finish_before_exit(self)
 
     def submit(self, batch: Batch) -> None:
         self._pool.submit(batch)
@@ -37,3 +39,5 @@ class Processes(Backend):
 
     def close(self, *, wait: bool = True, abort: bool = False) -> None:
         self._pool.close(wait=wait, abort=abort)
+        if wait or abort:
+            forget(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import contextvars
 import itertools
@@ -10,26 +9,16 @@ import os
 import queue
 import sys
 import threading
-import weakref
 from concurrent.futures import CancelledError
 from typing import ClassVar
 
 from headway.errors import InitializerFailed
 from headway.run.backends.contract import Backend, Setup
+from headway.run.backends.ending import finish_before_exit, forget
 from headway.run.backends.running import Running, Watch
 from headway.run.batch import Batch
 
 __all__ = ["Threads"]
-
-_open: weakref.WeakSet[Threads] = weakref.WeakSet()
-
-
-@atexit.register
-def _finish() -> None:
-    # As concurrent.futures does: what was submitted is done before the program ends, unless its user ended it.
-    interrupted = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
-    for backend in list(_open):
-        backend.close(abort=interrupted)
 
 
 class Threads(Backend):
@@ -66,7 +55,7 @@ class Threads(Backend):
         self._closed = False
         self._watch = Watch(self._hand_out)
         self._initializer_failed: InitializerFailed | None = None
-        _open.add(self)
+        finish_before_exit(self)
 
     def submit(self, batch: Batch) -> None:
         with self._lock:
@@ -122,7 +111,7 @@ class Threads(Backend):
                 if thread is not threading.current_thread():
                     thread.join()
         if abort or not threads:
-            _open.discard(self)
+            forget(self)
 
     def _take_all(self) -> list[Running]:
         taken = []

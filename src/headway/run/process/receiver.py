@@ -210,6 +210,9 @@ class Receiver:
 
     def _end(self) -> None:
         self._ended = True
+        if self._busy:
+            segments.keep(-1)
+            self._busy = False
         if self._epoll:
             self._poller.close()
         os.close(self._wake)

@@ -53,7 +53,14 @@ def _forking() -> None:
     _forks += 1
 
 
-os.register_at_fork(before=_forking)
+def _forked() -> None:
+    # No thread of the child has work yet.
+    global _keeping
+    _keeping = 0
+    drop()
+
+
+os.register_at_fork(before=_forking, after_in_child=_forked)
 
 
 class _Map(mmap.mmap):
@@ -67,7 +74,6 @@ class _Map(mmap.mmap):
         fd, self.fd = self.fd, -1
         if fd < 0:
             return
-        # Subtle: appended before it is counted out, so that `drop` in another thread misses nothing for long.
         if (
             _keeping
             and self.forks == _forks
@@ -75,6 +81,8 @@ class _Map(mmap.mmap):
             and sum(size for size, _ in _kept) + self.bytes <= KEPT_BYTES
         ):
             _kept.append((self.bytes, fd))
+            if not _keeping:  # since a moment ago: another thread has dropped what there was
+                drop()
         else:
             os.close(fd)
 

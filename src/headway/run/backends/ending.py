@@ -1,0 +1,45 @@
+"""What was submitted is done before the program ends, unless its user interrupted it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+import weakref
+
+from headway.run.backends.contract import Backend
+
+__all__ = ["finish_before_exit", "forget", "forget_all"]
+
+_open: weakref.WeakSet[Backend] = weakref.WeakSet()
+
+
+def finish_before_exit(backend: Backend) -> None:
+    """Close a backend before the program ends, if it is still open then."""
+    _register()
+    _open.add(backend)
+
+
+def forget(backend: Backend) -> None:
+    """The backend is closed, or nobody cares for what it has."""
+    _open.discard(backend)
+
+
+def forget_all() -> None:
+    """Let the program end at once, whatever was submitted."""
+    _open.clear()
+
+
+@functools.cache
+def _register() -> None:
+    # As concurrent.futures does: not by atexit, which comes after threads that are no daemons were waited for.
+    threading._register_atexit(_finish)  # type: ignore[attr-defined]
+    # The workers are the parent's, and so is what was submitted.
+    os.register_at_fork(after_in_child=_open.clear)
+
+
+def _finish() -> None:
+    interrupted = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
+    for backend in list(_open):
+        backend.close(abort=interrupted)
