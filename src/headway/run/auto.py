@@ -364,9 +364,9 @@ class Auto:
             return
         if rate > GAIN * self._best_rate and seen.cores < 0.9:
             self._best_rate, self._best_workers = rate, workers
-            if workers < MOST_THREADS and left_ns > 2 * seen.call_ns * workers:
-                self.backend.resize(2 * workers)
-                self._why.append(f"threads: {workers} gave {rate:.3g} calls/s, trying {2 * workers}")
+            if workers < MOST_THREADS and left_ns > 4 * seen.call_ns * workers:
+                self.backend.resize(4 * workers)
+                self._why.append(f"threads: {workers} gave {rate:.3g} calls/s, trying {4 * workers}")
         else:
             self._climbing = False
             if workers > self._best_workers and rate < self._best_rate:

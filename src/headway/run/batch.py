@@ -60,6 +60,7 @@ class Batch:
         "items",
         "kwargs",
         "number",
+        "origin",
         "sink",
         "star",
         "submitted_ns",
@@ -88,6 +89,8 @@ class Batch:
         self.submitted_ns = time.monotonic_ns()
         self.number = 0
         """The number of its first call among all of the program, for observers."""
+        self.origin: object = None
+        """What it comes from, such as one map: what its batches share need not be sent anew; None if it is alone."""
         self.tag: Any = None
         """Belongs to whoever made the batch; backends leave it alone."""
 

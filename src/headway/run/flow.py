@@ -271,6 +271,7 @@ class Stage:
             kwargs=self._kwargs,
             timeout_s=self._timeout_s,
         )
+        batch.origin = self
         batch.tag = (self, slot, start)
         if number is not None:
             batch.number = number
@@ -289,6 +290,7 @@ class Stage:
             self.fn, items, self._put, star=self._star, kwargs=self._kwargs, timeout_s=self._timeout_s
         )
         slot = _Slot(batch)
+        batch.origin = self
         batch.tag = (self, slot, 0)
         self._slots.append(slot)
         self._out += len(items)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from headway.errors import CannotSend
-from headway.run.batch import Batch, Portion
+from headway.run.batch import Batch
 from headway.run.process import wire
 from headway.run.process.flight import Task
 from headway.run.process.handle import Handle
@@ -30,7 +30,7 @@ class Call(NamedTuple):
     number: int
     fn: Callable[..., Any]
     kwargs: Mapping[str, Any]
-    sink: Callable[[], Callable[[Portion], None] | None]
+    origin: Callable[[], object]
     """Whose batches it is for. Weak, since it leads to the results."""
     pickled: Pickled
     fixed: bool
@@ -151,8 +151,8 @@ class Outgoing:
             and call.fn is batch.fn
             and (call.kwargs is batch.kwargs or not (call.kwargs or batch.kwargs))
             # What goes by value may change between two maps, so it is sent anew for each; and for each call that
-            # was submitted by itself, which is what a single tuple of arguments is.
-            and (call.fixed or (call.sink() == batch.sink and not (batch.star and len(batch) == 1)))
+            # was submitted by itself.
+            and (call.fixed or (batch.origin is not None and call.origin() is batch.origin))
             and call.local is self.local
         ):
             return call
@@ -166,7 +166,7 @@ class Outgoing:
             and isinstance(batch.fn, (types.FunctionType, types.BuiltinFunctionType, type))
         )
         call = Call(
-            next(self._numbers), batch.fn, batch.kwargs, _weak(batch.sink), pickled, fixed, self.local
+            next(self._numbers), batch.fn, batch.kwargs, _weak(batch.origin), pickled, fixed, self.local
         )
         if len(self._calls) >= MOST_CALLS:
             self._calls.clear()
@@ -182,8 +182,5 @@ class Outgoing:
         return cannot_send(batch.fn, getattr(batch.fn, "__qualname__", "fn"), error)
 
 
-def _weak(sink: Callable[[Portion], None]) -> Callable[[], Callable[[Portion], None] | None]:
-    try:
-        return weakref.WeakMethod(sink) if isinstance(sink, types.MethodType) else weakref.ref(sink)
-    except TypeError:
-        return lambda: None
+def _weak(origin: object) -> Callable[[], object]:
+    return (lambda: None) if origin is None else weakref.ref(origin)
