@@ -136,7 +136,9 @@ class Outgoing:
         found = {
             name.encode()
             for name in names
-            if isinstance(name, str) and getattr(sys.modules.get(name), "__file__", "").endswith(".py")
+            # A namespace package has a __file__, which is None.
+            if isinstance(name, str)
+            and (getattr(sys.modules.get(name), "__file__", None) or "").endswith(".py")
         }
         if found <= set(self.local):
             return False
