@@ -14,7 +14,7 @@ from headway.errors import UsageError
 from headway.run.auto import Auto, Opened
 from headway.run.backends.contract import Backend
 from headway.run.batch import Batch, Portion
-from headway.run.flow import Choice
+from headway.run.choice import Choice
 from headway.run.future import Future
 from headway.run.options import On, StageOptions, choose, is_coroutine_function
 from headway.run.retry import Retry

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from headway.run.flow import Source
+from headway.run.source import Source
 
 __all__ = ["Feed"]
 

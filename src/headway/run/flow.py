@@ -10,108 +10,23 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from headway import seam
 from headway.run.backends.contract import Backend
 from headway.run.backends.serial import NotBegun
 from headway.run.batch import NO_KWARGS, Batch, Portion
+from headway.run.choice import Choice
 from headway.run.report import Tally
 from headway.run.retry import Retry
 from headway.run.sizing import Sizer
+from headway.run.source import Source
 
-__all__ = ["Choice", "Fixed", "Flow", "Source", "Stage"]
+__all__ = ["Flow", "Stage"]
 
 _AHEAD = 4
 """Batches for each worker that a stage may have out: given to the backend, or done and not yet read."""
-
-
-class Choice(Protocol):
-    """Which backend a stage uses; may change its mind."""
-
-    backend: Backend
-
-    def learn(self, portion: Portion, remaining: int | None) -> None:
-        """Take in what calls cost; may replace `backend`."""
-
-    def rescue(self, error: BaseException) -> bool:
-        """Whether a call is to run again, on what is `backend` then: it was never begun, it could not be sent."""
-
-    def close(self, *, wait: bool, abort: bool) -> None:
-        """Close each backend that it has opened."""
-
-    def why(self) -> list[str]:
-        """The reasons for its choices, in order."""
-
-
-class Fixed:
-    """The backend that was asked for.
-
-    Args:
-        backend: It.
-        owned: Whether it is to be closed with the flow.
-    """
-
-    def __init__(self, backend: Backend, *, owned: bool) -> None:
-        self.backend = backend
-        self._owned = owned
-
-    def learn(self, portion: Portion, remaining: int | None) -> None:
-        """Nothing to choose."""
-
-    def rescue(self, error: BaseException) -> bool:
-        """What was asked for is kept."""
-        return False
-
-    def close(self, *, wait: bool, abort: bool) -> None:
-        """Close the backend, if it is ours."""
-        if self._owned:
-            self.backend.close(wait=wait, abort=abort)
-
-    def why(self) -> list[str]:
-        """That it was asked for."""
-        return [f"on={self.backend.name!r} was asked for"]
-
-
-class Source:
-    """What comes in: an iterator that is pulled in the reader's thread, never more than is needed.
-
-    Args:
-        items: Gives one item for each call.
-        length: How many, if that is known.
-    """
-
-    def __init__(self, items: Iterator[Any], length: int | None) -> None:
-        self._items = items
-        self.length = length
-        self.ended = False
-        self.failure: BaseException | None = None
-        self._pull_ns = 0.0
-
-    def get(self, count: int) -> list[Any]:
-        """Up to `count` items; fewer at the end, or when the source is too slow to give so many in a millisecond."""
-        if self.ended:
-            return []
-        if self._pull_ns:
-            count = max(1, min(count, int(1_000_000 / self._pull_ns)))
-        began_ns = time.perf_counter_ns()
-        got: list[Any] = []
-        try:
-            got.extend(itertools.islice(self._items, count))
-        except Exception as error:
-            # What came before the failure is in `got`: list.extend appends as it goes.
-            self.failure = error
-            self.ended = True
-        else:
-            self.ended = len(got) < count
-        if got:
-            self._pull_ns = max((time.perf_counter_ns() - began_ns) / len(got), 1.0)
-        return got
-
-    def close(self) -> None:
-        """Read no more."""
-        self.ended = True
 
 
 class _Slot:

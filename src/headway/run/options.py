@@ -12,7 +12,8 @@ from headway.errors import UsageError
 from headway.run.auto import Auto, Opened
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.open import check, open_backend
-from headway.run.flow import Choice, Fixed, Stage
+from headway.run.choice import Choice, Fixed
+from headway.run.flow import Stage
 from headway.run.retry import Retry
 
 if TYPE_CHECKING:

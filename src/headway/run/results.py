@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from headway.errors import UsageError
 from headway.run.batch import Portion
 from headway.run.feed import Feed
-from headway.run.flow import Flow, Source, Stage
+from headway.run.flow import Flow, Stage
 from headway.run.report import Report, StageReport
+from headway.run.source import Source
 
 if TYPE_CHECKING:
     import asyncio

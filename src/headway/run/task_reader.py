@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, Callable
 from typing import Any
 
 from headway.run.batch import Portion
-from headway.run.flow import Source
+from headway.run.source import Source
 
 __all__ = ["AsyncQueue", "AsyncSource", "running_loop"]
 

@@ -1,0 +1,57 @@
+"""Which backend a stage uses: the one that was asked for, or whatever an `Auto` finds best."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from headway.run.backends.contract import Backend
+from headway.run.batch import Portion
+
+__all__ = ["Choice", "Fixed"]
+
+
+class Choice(Protocol):
+    """Which backend a stage uses; may change its mind."""
+
+    backend: Backend
+
+    def learn(self, portion: Portion, remaining: int | None) -> None:
+        """Take in what calls cost; may replace `backend`."""
+
+    def rescue(self, error: BaseException) -> bool:
+        """Whether a call is to run again, on what is `backend` then: it was never begun, it could not be sent."""
+
+    def close(self, *, wait: bool, abort: bool) -> None:
+        """Close each backend that it has opened."""
+
+    def why(self) -> list[str]:
+        """The reasons for its choices, in order."""
+
+
+class Fixed:
+    """The backend that was asked for.
+
+    Args:
+        backend: It.
+        owned: Whether it is to be closed with the flow.
+    """
+
+    def __init__(self, backend: Backend, *, owned: bool) -> None:
+        self.backend = backend
+        self._owned = owned
+
+    def learn(self, portion: Portion, remaining: int | None) -> None:
+        """Nothing to choose."""
+
+    def rescue(self, error: BaseException) -> bool:
+        """What was asked for is kept."""
+        return False
+
+    def close(self, *, wait: bool, abort: bool) -> None:
+        """Close the backend, if it is ours."""
+        if self._owned:
+            self.backend.close(wait=wait, abort=abort)
+
+    def why(self) -> list[str]:
+        """That it was asked for."""
+        return [f"on={self.backend.name!r} was asked for"]
