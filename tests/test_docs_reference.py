@@ -171,7 +171,7 @@ def test_the_table_says_what_a_backend_does(name: str) -> None:
     try:
         cls = getattr(importlib.import_module(f"headway.run.backends.{place.module}"), place.cls)
     except ImportError as error:
-        pytest.skip(str(error))
+        pytest.skip(f"not for this Python: {error}")
     stops, here, batches, _ = rows()[name]
     milliseconds = cls.batch_ns / 1_000_000
     assert (stops == "yes", here == "yes") == (cls.stops, cls.local)

@@ -180,7 +180,7 @@ class Auto:
 
     def rescue(self, error: BaseException) -> bool:
         """Whether a call that failed is to run again: it was never begun, since it could not be sent."""
-        if not isinstance(error, CannotSend) or error.path.startswith("result"):
+        if self._must_stop or not isinstance(error, CannotSend) or error.path.startswith("result"):
             return False
         if not self.backend.local:
             self._stays = error.message

@@ -14,7 +14,7 @@ __all__ = ["NotBegun", "Serial"]
 
 
 class NotBegun(CallError):
-    """A call of a batch was left for later, since those before it took long. A flow begins it again."""
+    """A call of a batch of a flow was left for later, since those before it took long; the flow begins it again."""
 
 
 class Serial(Backend):
@@ -40,7 +40,7 @@ class Serial(Backend):
         if not batch.claim():
             return
         sent_ns = time.monotonic_ns()
-        if len(batch) == 1:
+        if len(batch) == 1 or batch.origin is None:
             batch.sink(run_portion(batch, sent_ns, "caller", interruptible=True))
             return
         # What was begun with short calls must not hold back their results when a long one comes.

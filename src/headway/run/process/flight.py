@@ -37,11 +37,13 @@ class Task:
 class Flight:
     """A task that a worker has. All numbers are the worker's numbers of calls."""
 
-    __slots__ = ("delivered", "end", "first", "sent_ns", "stopped", "task")
+    __slots__ = ("delivered", "end", "first", "local", "sent_ns", "stopped", "task")
 
-    def __init__(self, task: Task, first: int, sent_ns: int) -> None:
+    def __init__(self, task: Task, first: int, sent_ns: int, local: tuple[bytes, ...]) -> None:
         self.task = task
         self.first = first
+        self.local = local
+        """The modules of which things went by value."""
         self.end = first + task.stop - task.start
         """The first call after it; fewer than were sent if some were given to others."""
         self.delivered = first

@@ -64,6 +64,8 @@ class Handle:
         self.context = 0
         """The context that it has."""
         self.surroundings = surroundings
+        self.local: tuple[bytes, ...] = ()
+        """The modules of which things went by value when it was set up."""
         self.adopted = False
         """Whether it comes from the reserve."""
         self.parked = False

@@ -47,6 +47,8 @@ class Frame(NamedTuple):
     """The number of its function, which the worker will know."""
     context: int
     """The number of its context, which the worker will have."""
+    local: tuple[bytes, ...]
+    """The modules of which things go by value in it."""
 
     def note(self, handle: Handle) -> None:
         """It is sent: count along with the worker, see `Worker._batch`."""
@@ -76,6 +78,7 @@ class Outgoing:
             Exception: The arguments cannot be sent.
         """
         batch = task.batch
+        local = self.local
         call = self._call(task)
         items = batch.items if task.stop - task.start == len(batch) else batch.items[task.start : task.stop]
         pickled, _ = dump(items if type(items) is list else list(items), self.local)
@@ -84,7 +87,7 @@ class Outgoing:
         # Most are like this, and this is quicker.
         if small is not None and not task.context and call.number in handle.known:
             head = BATCH_HEAD.pack(call.number, task.stop - task.start, flags, 0)
-            return Frame(wire.frame(wire.BATCH, handle.next, head + small), [], call.number, 0)
+            return Frame(wire.frame(wire.BATCH, handle.next, head + small), [], call.number, 0, local)
         parcel = Parcel()
         try:
             new = call.number not in handle.known
@@ -106,7 +109,7 @@ class Outgoing:
             parcel.close()
             raise
         data = wire.frame(wire.BATCH, handle.next, parcel.body(), len(parcel.fds))
-        return Frame(data, parcel.fds, call.number, context)
+        return Frame(data, parcel.fds, call.number, context, local)
 
     def rest(self) -> None:
         """Nothing is to be done: keep nothing of the program's."""
@@ -124,8 +127,16 @@ class Outgoing:
                 bad[place] = cannot_send(args, "args", error)
         return bad
 
-    def learn_missing(self, fn: Callable[..., Any], error: BaseException) -> bool:
-        """Have a module go by value that a worker could not import; False if that would not help."""
+    def learn_missing(self, fn: Callable[..., Any], error: BaseException, sent: tuple[bytes, ...]) -> bool:
+        """Have a module go by value that a worker could not import.
+
+        Args:
+            fn: What it could not unpickle, or what was sent along with that.
+            error: What it says.
+            sent: The modules that went by value then: another worker may have taught us more since.
+        Returns:
+            False if that would not help.
+        """
         names = {getattr(fn, "__module__", "")}
         if isinstance(error, ModuleNotFoundError):
             names.add(error.name or "")
@@ -140,7 +151,7 @@ class Outgoing:
             if isinstance(name, str)
             and (getattr(sys.modules.get(name), "__file__", None) or "").endswith(".py")
         }
-        if found <= set(self.local):
+        if found <= set(sent):
             return False
         self.local = (*self.local, *sorted(found - set(self.local)))
         return True

@@ -226,7 +226,7 @@ class Pool:
         with self.lock:
             self.in_hand.discard(task)
             if frame is not None and task.error is None and not handle.dead:
-                flight = Flight(task, handle.next, time.monotonic_ns())
+                flight = Flight(task, handle.next, time.monotonic_ns(), frame.local)
                 handle.next = flight.end
                 handle.flights.append(flight)
                 frame.note(handle)

@@ -267,7 +267,11 @@ class Receiver:
         """The initializer did not come to its end."""
         pool = self._pool
         initializer = pool.setup.initializer
-        if part == OF_CALL and initializer is not None and pool.outgoing.learn_missing(initializer, error):
+        if (
+            part == OF_CALL
+            and initializer is not None
+            and pool.outgoing.learn_missing(initializer, error, handle.local)
+        ):
             set_up(handle, pool.setup, pool.outgoing.local)
             return
         made = InitializerFailed(
@@ -321,7 +325,7 @@ class Receiver:
             feeds = pool.landed(handle)
             if not flight.stopped and flight.first < flight.end:
                 task = flight.part(flight.first, flight.end)
-                if pool.outgoing.learn_missing(task.batch.fn, error):
+                if pool.outgoing.learn_missing(task.batch.fn, error, flight.local):
                     pool.queue.appendleft(task)
                 elif part == OF_ITEMS and task.stop - task.start > 1:
                     # One of them is bad; which one shows when they come one by one.

@@ -140,6 +140,7 @@ def set_up(handle: Handle, setup: Setup, local: Sequence[bytes]) -> None:
         "memory_bytes": like.memory_bytes,
         "adopted": handle.adopted,
     }
+    handle.local = tuple(local)
     parcel = Parcel()
     parcel.put(dump(settings)[0])
     parcel.put(dump((setup.initializer, setup.initargs) if setup.initializer else None, local)[0])
