@@ -22,7 +22,7 @@ from typing import NamedTuple
 import headway
 
 AT_A_TIME = 4
-LINK = re.compile(r"\]\(([^)#=\s]+)|href=\"([^\"#]+)\"")
+LINK = re.compile(r"\]\(([^)#=\s]+)[)#]|href=\"([^\"#]+)\"")
 
 
 class Page(NamedTuple):
