@@ -19,7 +19,7 @@ RUNS = {
     "crawl.py": ([], r"\d+ pages, \d+ links, 0 broken, never more than 4 requests at a time\n"),
     "near_duplicates.py": (
         ["40"],
-        REPORT + r"40 documents, \d+ words\nmost alike: \w+\.py and \w+\.py, \d+ bits\n",
+        REPORT + r"40 documents, \d+ words\nmost alike: [\w-]+\.py and [\w-]+\.py, \d+ bits\n",
     ),
     "weather.py": (
         ["20"],
