@@ -37,6 +37,18 @@ project = tomllib.load(open("pyproject.toml", "rb"))
 print(*project["project"]["dependencies"], *project["dependency-groups"]["test"], sep="\n")' >"$WORK/requirements.txt"
 }
 
+# The test requirements that concern a Python: pip evaluates markers for the one that it runs on.
+requirements_for() {
+    "$WORK/tools/bin/python" -c '
+import sys
+from pip._vendor.packaging.requirements import Requirement
+for line in open(sys.argv[1]):
+    requirement = Requirement(line.strip())
+    marker, requirement.marker = requirement.marker, None
+    if marker is None or marker.evaluate({"python_version": sys.argv[2]}):
+        print(requirement)' "$WORK/requirements.txt" "$1"
+}
+
 step_tools() {
     local -A packages=([gcc]=gcc [clang]=clang [debootstrap]=debootstrap [git]=git [unshare]=util-linux [pypy3]=pypy3)
     local -a missing=()
@@ -113,11 +125,12 @@ in_sid() {
     # Debian's Python has no pip of its own; the one of our tools puts the packages there.
     chroot "$SID" "/usr/bin/python$1" -m venv --without-pip "$inside/venv"
     site="$stage/venv/lib/python$1/site-packages"
+    requirements_for "$1" >"$WORK/requirements-$1.txt"
     "$WORK/tools/bin/pip" install -q --target "$site" --only-binary :all: --implementation cp \
         --python-version "$1" --abi "$tag" --abi abi3 --abi none \
         --platform "manylinux_2_28_$arch" --platform "manylinux_2_27_$arch" --platform "manylinux_2_17_$arch" \
         --platform "manylinux2014_$arch" --platform "linux_$arch" \
-        "$WORK"/wheel/*.whl -r "$WORK/requirements.txt"
+        "$WORK"/wheel/*.whl -r "$WORK/requirements-$1.txt"
     # The mounts live in a namespace of their own and go with it.
     unshare --mount --propagation private bash -euo pipefail -c '
         mount -t proc proc "$SID/proc"

@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -17,8 +18,22 @@ VERBS = {"trace": "headway.cli.trace", "report": "headway.cli.report", "map": "h
 SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 80, "max_content_width": 80}
 
 
+class _ReaderLeft(Exception):
+    """Whoever read our output has gone. Click would make an exit status of 1 of a BrokenPipeError."""
+
+
 class _Verbs(click.Group):
     """A group that imports a verb's module when the verb is used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderLeft from error
+        except SystemExit as error:  # rich makes one of it
+            if isinstance(error.__context__, BrokenPipeError):
+                raise _ReaderLeft from error
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -90,7 +105,7 @@ def main(args: Sequence[str] | None = None) -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
+    except _ReaderLeft:
         # The reader of our output went away (`headway report DIR | head`). Python flushes stdout once more
         # when it exits, which would fail again and be reported; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
