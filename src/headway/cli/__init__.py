@@ -27,7 +27,10 @@ class _Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            status = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where it is known what a broken pipe means
+            return status
         except BrokenPipeError as error:
             raise _ReaderLeft from error
         except SystemExit as error:  # rich makes one of it
