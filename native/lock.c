@@ -14,6 +14,7 @@
 
 #include "semaphore.h"
 
+#define HOLDS_NS 1000000u /* short holds are put together for so long */
 #define MADE_DEPTH 8 /* frames: enough to leave the standard library; locks are made often */
 
 #define EDGE_SIZE (1u << 17)
@@ -101,6 +102,31 @@ static void acquired(struct hw_semaphore *k, uint64_t now)
         k->held_from_ns = now ? now : hw_now();
 }
 
+/* ---- holds ---- */
+
+void hw_flush_holds(struct hw_thread *t)
+{
+    struct hw_holds *h = &hw_self.holds;
+    if (h->lock == 0)
+        return;
+    bool one = h->count == 1;
+    hw_beside(t, h->from_ns, h->to_ns, HW_HOLD, h->lock - 1, 0, one ? 0 : (uint32_t)h->held_ns, one ? 0 : h->count);
+    h->lock = 0;
+}
+
+/* `again`: nobody else had it since this thread released it last. */
+static void short_hold(struct hw_thread *t, uint32_t lock, uint64_t from, uint64_t now, bool again)
+{
+    struct hw_holds *h = &hw_self.holds;
+    if (h->lock != lock || !again || now - h->from_ns > HOLDS_NS) {
+        hw_flush_holds(t);
+        *h = (struct hw_holds){.from_ns = from, .lock = lock};
+    }
+    h->to_ns = now;
+    h->held_ns += now - from;
+    h->count++;
+}
+
 /* ---- waits ---- */
 
 struct wait {
@@ -131,6 +157,7 @@ static struct wait begin(sem_t *sem)
             POKE(&w.sem->waiters, 1);
         }
     }
+    hw_flush_holds(w.t);
     hw_self.interrupted = false;
     uint32_t stack = w.t->holds ? 0 : hw_stack(HW_DEPTH); /* as in hw_block */
     const struct hw_stack *where = stack ? hw_entry(HW_SECTION_STACKS, stack - 1) : NULL;
@@ -320,7 +347,7 @@ EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *dea
 }
 
 /* The owner lets go while others wait: what they lost meanwhile is counted to the lock. */
-static void released(struct hw_thread *t, struct hw_semaphore *k, bool owned)
+static void released(struct hw_thread *t, struct hw_semaphore *k, bool owned, bool again)
 {
     uint64_t from = k->held_from_ns;
     if (from == 0 || k->lock == 0 || !owned) {
@@ -331,7 +358,12 @@ static void released(struct hw_thread *t, struct hw_semaphore *k, bool owned)
     uint64_t now = hw_now(), held = now - from;
     k->held_from_ns = k->waiters > 1 && k->owner == 0 ? now : 0; /* a mutex goes to the next waiter */
     uint32_t stack = held >= hw.stack_threshold_ns ? hw_stack(HW_DEPTH) : 0;
-    hw_beside(t, from, now, HW_HOLD, k->lock - 1, stack, 0, 0);
+    if (held < hw.coalesce_ns && stack == 0) {
+        short_hold(t, k->lock, from, now, again);
+    } else {
+        hw_flush_holds(t);
+        hw_beside(t, from, now, HW_HOLD, k->lock - 1, stack, 0, 0);
+    }
     ADD(&lock->held_ns, held);
     if (held > PEEK(&lock->longest_hold_ns)) {
         POKE(&lock->longest_hold_ns, held);
@@ -346,6 +378,7 @@ EXPORT int sem_post(sem_t *sem)
     if (t != NULL) {
         struct hw_semaphore *k = hw_semaphore_find((uint64_t)sem);
         if (k != NULL) {
+            bool again = k->waker == hw_self.index + 1;
             POKE(&k->waker, hw_self.index + 1);
             bool owned = k->owner == hw_self.index + 1;
             if (!owned && k->owner != 0 && k->foreign++ == 0 && k->lock != 0)
@@ -355,7 +388,7 @@ EXPORT int sem_post(sem_t *sem)
                 /* Of a mutex, who wakes the waiter is who held it. */
                 struct hw_semaphore *what = k->parked_for != 0 ? hw_semaphore_find(k->parked_for) : k;
                 if (what != NULL)
-                    released(t, what, owned || what != k);
+                    released(t, what, owned || what != k, again && what == k);
                 errno = saved;
             }
             POKE(&k->owner, 0);

@@ -28,6 +28,7 @@ static void in_child(void)
     bool was_busy = hw_self.busy;
     hw_self.busy = true;
     hw_self.slot = NULL;
+    hw_self.holds.lock = 0;
     hw_self.chunk = NULL;
     hw_self.vfork_pid = 0;
     hw_file_after_fork();
@@ -217,6 +218,7 @@ void hw_finish(enum hw_end end, uint32_t exit_code)
         struct hw_thread *t = hw_self.slot;
         hw_close(t, now); /* the same state goes on, in case that the process does */
         hw_checkpoint(t, now);
+        hw_flush_holds(t);
     }
     if (hw.on) {
         uint32_t n = PEEK(&h->sections[HW_SECTION_THREADS].count);

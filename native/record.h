@@ -69,6 +69,7 @@ enum hw_kind {
  *  CHILD          pid               stack      enum hw_child          0       a point: duration 0
  *  REAPED         pid               status     0                      0       a point: duration 0
  *  HOLD           lock              stack      0                      0       stack: where it was released
+ *    of many      lock              0          held ns                how many, each short, from the first to the last
  *
  * Threads are slot indices, or HW_NOBODY. stack is an index in the stack section plus 1; 0 is none. lock is an
  * index in the lock section, or HW_NOBODY. In OFFCPU, `ready` waited for a core (the kernel's run-queue figure)

@@ -187,6 +187,7 @@ void hw_thread_end(void)
     hw_close(t, now);
     hw_checkpoint(t, now);
     flush_burst(t);
+    hw_flush_holds(t);
     t->holds = 0;
     if (t->name[0] == 0) {
         char name[16] = "", process[16] = "";

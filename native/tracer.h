@@ -22,6 +22,14 @@
 #define POKE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define ADD(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 
+/* Short holds of one lock, by a thread that took it again and again while another waited: one record of all of them.
+ * It is written when the thread waits for a lock, ends, or holds another; a process that is killed loses the last. */
+struct hw_holds {
+    uint64_t from_ns, to_ns, held_ns;
+    uint32_t lock;            /* index + 1; 0: none */
+    uint32_t count;
+};
+
 /* One thread's own state. Only that thread reads or writes it. */
 struct hw_self {
     struct hw_thread *slot;   /* NULL: not known yet, or ended */
@@ -36,6 +44,7 @@ struct hw_self {
     uint64_t delay_at_ns;     /* when slot->run_delay_ns was read */
     uint64_t check_at_ns;     /* before this its CPU clock is read after long intervals only */
     const void *last_cond;    /* last condition variable that it initialised */
+    struct hw_holds holds;
 };
 extern __thread struct hw_self hw_self;
 
@@ -193,6 +202,7 @@ void hw_finish(enum hw_end end, uint32_t exit_code);
 void hw_unfinish(void);
 uint32_t hw_gil_after_fork(uint32_t holds);
 void hw_lock_init(void);
+void hw_flush_holds(struct hw_thread *t);
 
 /* ---- real.h: the functions behind the hooks ---- */
 #include "real.h"

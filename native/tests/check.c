@@ -125,6 +125,8 @@ static uint64_t check_thread(uint32_t slot)
             uint32_t kind = r->dur_kind & 255;
             uint64_t duration = r->dur_kind >> 8;
             check_references(r, kind, slot);
+            if (kind == HW_HOLD)
+                REQUIRE(r->d == 0 ? r->c == 0 : r->d > 1 && r->c <= duration && r->b == 0, "thread %u: holds", slot);
             if (kind == HW_OFFCPU || kind == HW_CHILD || kind == HW_REAPED || kind == HW_HOLD)
                 continue;
             REQUIRE((kind > HW_NONE && kind < HW_NKINDS && kind != HW_CPU) || kind == HW_BURST, "thread %u: kind %u", slot, kind);

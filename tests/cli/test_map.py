@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from observed import wait_until_blocked
+
 COMMAND = [sys.executable, "-m", "headway", "map"]
 TOOLS = '''\
 import asyncio, os, sys, time
@@ -343,6 +345,7 @@ def test_ctrl_c_ends_it_at_once_and_keeps_the_results_that_are_there(opened: Ope
         process.stdin.write(line)
         assert process.stdout.readline() == line
     process.stdin.write(b"hang\n" * 50)
+    wait_until_blocked(process.pid)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate()
     assert process.returncode == 130

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from observed import program_of, wait_until_blocked
+
 pytestmark = pytest.mark.native
 
 Headway = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -231,6 +233,7 @@ except KeyboardInterrupt:
     raise SystemExit(5)
 """
     with running(tmp_path, write(tmp_path, source)) as process:
+        wait_until_blocked(program_of(process.pid))
         os.killpg(process.pid, signal.SIGINT)
     assert process.returncode == 5
     assert manifest(tmp_path / ".headway" / "trace-1")["exit"] == 5
@@ -239,6 +242,7 @@ except KeyboardInterrupt:
 def test_a_program_that_ctrl_c_kills_takes_headway_with_it(tmp_path: Path) -> None:
     source = "import time\nprint('ready', flush=True)\ntime.sleep(60)"
     with running(tmp_path, write(tmp_path, source)) as process:
+        wait_until_blocked(program_of(process.pid))
         os.killpg(process.pid, signal.SIGINT)
     assert process.returncode == -signal.SIGINT
 

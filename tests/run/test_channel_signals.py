@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from observed import wait_until_blocked
+
 
 def output_of(code: str) -> str:
     return subprocess.run(
@@ -27,11 +29,15 @@ try:
 except KeyboardInterrupt:
     print(len(channel._receivers), len(channel._senders), channel._in_flight)
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "waits\n"
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=50)[0] == "0 0 0\n"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waits\n"
+            wait_until_blocked(process.pid)
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=50)[0] == "0 0 0\n"
+        finally:
+            process.kill()
 
 
 MONKEY = """

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from observed import wait_until_blocked
+
 MAP = """
 import headway, pathlib, sys, time
 
@@ -85,6 +87,7 @@ def test_ctrl_c_ends_the_program_and_its_workers(program: str, on: str, body: st
         while not (tmp_path / "begun").exists():
             assert running.poll() is None, running.communicate()[1]
             time.sleep(0.01)
+        wait_until_blocked(running.pid)
         os.killpg(running.pid, signal.SIGINT)
         stdout, stderr = running.communicate()
         while group_is_alive(running.pid):

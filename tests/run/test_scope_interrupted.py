@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from observed import wait_until_blocked
+
 PROGRAM = r"""
 import headway.run.scope, threading, time, sys
 from headway.run.cancellation import cancelled
@@ -61,6 +63,7 @@ def test_ctrl_c_leaves_at_once_whatever_runs(on: str, call: str, body: str) -> N
         try:
             assert process.stdout is not None
             assert [process.stdout.readline() for _ in range(2)] == ["begun\n", "begun\n"]
+            wait_until_blocked(process.pid)
             process.send_signal(signal.SIGINT)
             # If leaving waited for a stubborn thread, this would never end.
             assert process.communicate(timeout=50)[0] == "interrupted True\n"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 def make(directory: Path, records: int, threads: int) -> None:
     import numpy as np
-    from synthetic import T0, FakeTrace
 
     from headway.trace import format as fmt
     from headway.trace.format import Kind
+    from synthetic import T0, FakeTrace
 
     trace = FakeTrace(directory)
     process = trace.process()

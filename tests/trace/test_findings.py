@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import MS, T0, FakeProcess, FakeTrace
 
 from headway.trace.format import NOBODY, Kind
 from headway.trace.report import as_dict
+from synthetic import MS, T0, FakeProcess, FakeTrace
 
 
 def findings(fake: FakeTrace) -> list[dict[str, Any]]:
@@ -172,6 +172,21 @@ def test_threads_that_queue_up_at_a_lock_are_a_convoy(fake: FakeTrace) -> None:
     assert found["locks"] == [1]
     assert found["units"] == [2, 3, 4]
     assert "slow call" in found["advice"]
+
+
+def test_of_many_short_holds_only_what_was_held_counts(fake: FakeTrace) -> None:
+    process = fake.process(end_ns=T0 + 1000 * MS)
+    lock = process.lock(Kind.LOCK, longest_hold_slot=0)
+    holder = process.thread()
+    for _ in range(20):
+        holder.then(Kind.PYTHON, 10 * MS).then(Kind.GIL, 40 * MS).releases(lock, 50 * MS, 0, 5 * MS, 1000)
+    holder.ends()
+    reader = process.thread("reader", at_ns=T0)
+    for _ in range(20):
+        reader.wait(Kind.LOCK, 50 * MS, lock, owner=0, waker=0)
+    reader.ends()
+    (found,) = findings(fake)
+    assert found["evidence"] == ["meanwhile the holder waited for the GIL 80.0 ms, ran Python 20.0 ms"]
 
 
 def test_a_gate_that_holds_threads_back_once_is_no_convoy(fake: FakeTrace) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthetic import MS, T0, FakeProcess, FakeTrace
 
 from headway.errors import TraceNotFound, TraceTooNew, TraceUnreadable
 from headway.trace import format as fmt
 from headway.trace.format import Kind
 from headway.trace.model import Trace
+from synthetic import MS, T0, FakeProcess, FakeTrace
 
 NATIVE = Path(__file__).parents[2] / "native"
 STRUCTS = {

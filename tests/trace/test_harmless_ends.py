@@ -5,14 +5,14 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tracing import Traced, check_invariants, python, same, unnoticed
 
 from headway.trace.report import as_dict
+from observed import program_of, wait_until_blocked
+from tracing import Traced, check_invariants, python, same, unnoticed
 
 pytestmark = pytest.mark.native
 
@@ -70,26 +70,6 @@ def _sigint_is_not_ignored() -> Iterator[None]:
     was = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, was)
-
-
-def program_of(headway: int) -> int:
-    """The process that `headway trace` has started."""
-    return int(Path(f"/proc/{headway}/task/{headway}/children").read_text().split()[0])
-
-
-def wait_until_blocked(pid: int) -> None:
-    """Wait until a process's main thread has slept for a while, or has run for long.
-
-    A signal that comes after Python has looked for one and before the call that blocks has begun interrupts
-    nothing, with or without a tracer.
-    """
-    slept = 0
-    for _ in range(500):
-        state = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        slept = slept + 1 if state == "S" else 0
-        if slept == 20:
-            return
-        time.sleep(0.001)
 
 
 def interrupted(program: str, signals: Callable[[int], None], tmp_path: Path) -> Traced:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tracing import Traced, check_invariants, needs_root, python, run, same, source_file, trace, unnoticed
 
 from headway.trace.report import as_dict
+from tracing import Traced, check_invariants, needs_root, python, run, same, source_file, trace, unnoticed
 
 pytestmark = pytest.mark.native
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tracing import run, unnoticed
 
 pytestmark = pytest.mark.native

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tracing import python, run, same, trace, unnoticed
 
 pytestmark = pytest.mark.native

@@ -4,9 +4,9 @@ import shutil
 import sys
 
 import pytest
-from tracing import Traced, run, source_file
 
 from headway.trace.report import as_dict
+from tracing import Traced, run, source_file
 
 pytestmark = [
     pytest.mark.native,

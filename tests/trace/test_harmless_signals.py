@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tracing import unnoticed
 
 pytestmark = pytest.mark.native

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tracing import close, needs_root, noise_s, trace, unnoticed
 
 pytestmark = [pytest.mark.native, pytest.mark.known_time]

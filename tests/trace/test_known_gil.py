@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tracing import Report, Traced, close, noise_s, trace
 
 pytestmark = [pytest.mark.native, pytest.mark.known_time]

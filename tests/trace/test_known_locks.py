@@ -3,7 +3,12 @@
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from headway.trace.format import Kind
+from headway.trace.locks import locks_of
+from headway.trace.model import Trace
 from tracing import PYMUTEX, Traced, close, noise_s, trace
 
 pytestmark = [pytest.mark.native, pytest.mark.known_time]
@@ -52,6 +57,18 @@ def test_a_lock_shows_its_waits_and_how_long_it_was_held_meanwhile(convoy: Trace
     assert lock["held_s"] == pytest.approx(max(convoy.said.values()), rel=0.05, abs=0.003)
     assert sum(edge["waits"] for edge in lock["edges"]) == 2
     assert any(frame.endswith(":want") for frame in lock["longest_stack"])
+
+
+def test_short_holds_share_records_and_nothing_of_them_is_lost(tmp_path: Path) -> None:
+    traced = trace("short_holds", tmp_path=tmp_path)
+
+    (lock,) = (lock for lock in locks_of(Trace(traced.directory)) if lock.held_ns)
+    (image,) = Trace(traced.directory).images
+    records = np.concatenate(list(image.beside.values()))
+    holds = records[((records["dur_kind"] & 0xFF) == Kind.HOLD) & (records["a"] == lock.number)]
+    held_ns = np.where(holds["d"] == 0, holds["dur_kind"] >> np.uint64(8), holds["c"])
+    assert int(held_ns.sum()) == lock.held_ns
+    assert PYMUTEX or holds["d"].max() > 1
 
 
 def test_a_lock_shows_where_it_was_made(convoy: Traced) -> None:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tracing import noise_s, trace
 
 pytestmark = [pytest.mark.native, pytest.mark.known_time]

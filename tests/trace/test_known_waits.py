@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+
 from tracing import PYMUTEX, Traced, close, noise_s, trace
 
 pytestmark = [pytest.mark.native, pytest.mark.known_time]

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from synthetic import GIL_PYTHON, T0, FakeThread, FakeTrace
-from test_states import timeline
 
 from headway.errors import HeadwayError
 from headway.trace.format import Flag, Kind
@@ -19,6 +17,8 @@ from headway.trace.interval import KINDS, RUNNING, UNKNOWN
 from headway.trace.model import Trace
 from headway.trace.processes import ProcessStates
 from headway.trace.report import as_dict
+from scanning import timeline
+from synthetic import GIL_PYTHON, T0, FakeThread, FakeTrace
 
 STATES = [kind for kind in Kind if Kind.PYTHON <= kind <= Kind.OTHER and kind is not Kind.CPU]
 LOCKS = range(Kind.LOCK, Kind.FUTURE + 1)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from synthetic import GIL_PYTHON, MS, T0, FakeTrace
 
 from headway.cli.report import newest_trace, report
 from headway.errors import TraceNotFound
@@ -20,6 +19,7 @@ from headway.trace.figures import duration, percent
 from headway.trace.format import NOBODY, Flag, Kind
 from headway.trace.report import as_dict, write
 from headway.trace.report.lanes import LETTERS, STYLES, WORDS
+from synthetic import GIL_PYTHON, MS, T0, FakeTrace
 
 KEYS = {
     "": "headway command exit wall_s cpu_s cores cores_used python gil dropped_events units locks waits "

@@ -7,32 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthetic import GIL_PYTHON, MS, T0, FakeTrace
 
 from headway.trace.format import End, Flag, Kind, ThreadFlag
 from headway.trace.interval import INFERRED, RUNNING, UNKNOWN
-from headway.trace.model import Thread, Trace
+from headway.trace.model import Trace
 from headway.trace.processes import ProcessStates
 from headway.trace.report import as_dict
-
-
-class Collect:
-    """Consumer: all intervals of each thread."""
-
-    def __init__(self) -> None:
-        self.blocks: dict[int, list[Any]] = {}
-
-    def add(self, thread: Thread, rows: Any) -> None:
-        self.blocks.setdefault(thread.id, []).append(rows)
-
-    def of(self, thread: Thread) -> Any:
-        return np.concatenate(self.blocks[thread.id])
-
-
-def timeline(trace: Trace, thread: Thread) -> Any:
-    collect = Collect()
-    trace.scan(collect, threads=[thread])
-    return collect.of(thread)
+from scanning import timeline
+from synthetic import GIL_PYTHON, MS, T0, FakeTrace
 
 
 def kinds_and_ms(rows: Any) -> list[tuple[int, float]]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from observed import wait_until_blocked
+
 from .conftest import MakeClient
 
 RUN = """
@@ -240,6 +242,7 @@ def test_ctrl_c_leaves_the_workers_to_the_program() -> None:
     assert program.stdout is not None
     worker = int(program.stdout.readline())
     os.kill(worker, signal.SIGINT)
+    wait_until_blocked(program.pid)
     os.kill(program.pid, signal.SIGINT)
     out, err = program.communicate()
     assert (out, err) == ("[['done']]\n", "")

@@ -121,7 +121,10 @@ def _advice(reason: Reason | None) -> str:
 
 
 def _holds(threads: list[Thread], lock: int) -> dict[int, Ints]:
-    """When each thread held a lock while another waited for it: shape (n, 2) ns, disjoint, in order."""
+    """When each thread held a lock while another waited for it: shape (n, 3) ns, disjoint, in order.
+
+    From, to, and for how long of that, which is less where short holds share a record.
+    """
     out = {}
     for thread in threads:
         records = thread.image.beside.get(thread.number)
@@ -130,17 +133,21 @@ def _holds(threads: list[Thread], lock: int) -> dict[int, Ints]:
         mine = records[((records["dur_kind"] & 0xFF) == Kind.HOLD) & (records["a"] == lock)]
         if len(mine):
             start = mine["start_ns"].astype(np.int64)
-            out[thread.number] = _union(start, start + (mine["dur_kind"] >> np.uint64(8)).astype(np.int64))
+            long = (mine["dur_kind"] >> np.uint64(8)).astype(np.int64)
+            held = np.where(mine["d"] == 0, long, mine["c"].astype(np.int64))
+            out[thread.number] = _union(start, start + long, held)
     return out
 
 
-def _union(starts: Ints, ends: Ints) -> Ints:
+def _union(starts: Ints, ends: Ints, held: Ints) -> Ints:
     order = np.argsort(starts, kind="stable")
-    starts, ends = starts[order], np.maximum.accumulate(ends[order])
+    starts, ends, held = starts[order], np.maximum.accumulate(ends[order]), held[order]
     first = np.ones(len(starts), bool)
     first[1:] = starts[1:] > ends[:-1]
     last = np.append(np.flatnonzero(first)[1:] - 1, len(starts) - 1)
-    return np.stack([starts[first], ends[last]], axis=1)
+    starts, ends = starts[first], ends[last]
+    held = np.minimum(np.add.reduceat(held, np.flatnonzero(first)), ends - starts)
+    return np.stack([starts, ends, held], axis=1)
 
 
 class _Meanwhile:
@@ -189,13 +196,14 @@ class _Meanwhile:
 
 
 def _overlap(rows: Intervals, spans: Ints) -> Ints:
-    """How much of each row lies in the spans, ns."""
-    lengths = np.concatenate([[0], np.cumsum(spans[:, 1] - spans[:, 0])])
+    """For how much of each row the lock was held, ns; spread evenly where short holds share a span."""
+    sums = np.concatenate([[0], np.cumsum(spans[:, 2])])
+    share = spans[:, 2] / np.maximum(spans[:, 1] - spans[:, 0], 1)
 
     def up_to(time_ns: Ints) -> Ints:
         i = np.searchsorted(spans[:, 0], time_ns, "right") - 1
         j = np.maximum(i, 0)
-        inside = lengths[j] + np.minimum(time_ns - spans[j, 0], spans[j, 1] - spans[j, 0])
-        return np.where(i < 0, 0, inside)
+        inside = np.minimum(time_ns - spans[j, 0], spans[j, 1] - spans[j, 0])
+        return np.where(i < 0, 0, sums[j] + np.rint(inside * share[j]).astype(np.int64))
 
     return up_to(rows["end_ns"]) - up_to(rows["start_ns"])

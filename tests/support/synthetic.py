@@ -90,9 +90,9 @@ class FakeThread:
         self.off[1][kind] += other
         return self
 
-    def releases(self, lock: int, ns: int, stack: int = 0) -> FakeThread:
-        """Let go of a lock for which others have waited for `ns`."""
-        self.rows.append((self.at_ns - ns, ns << 8 | Kind.HOLD, lock, stack, 0, 0))
+    def releases(self, lock: int, ns: int, stack: int = 0, held_ns: int = 0, count: int = 0) -> FakeThread:
+        """Let go of a lock for which others have waited for `ns`; `count` times in it, held `held_ns` in all."""
+        self.rows.append((self.at_ns - ns, ns << 8 | Kind.HOLD, lock, stack, held_ns, count))
         return self
 
     def child(self, pid: int) -> FakeThread:

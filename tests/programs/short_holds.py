@@ -1,0 +1,22 @@
+"""Two threads that take one lock all the time and hold it for microseconds: a wait lasts through many holds."""
+
+import sys
+import threading
+
+lock = threading.Lock()
+numbers = list(range(30))
+
+
+def run() -> None:
+    for _ in range(20_000):
+        sum(numbers)
+        with lock:
+            sum(numbers)
+
+
+sys.setswitchinterval(0.0005)
+threads = [threading.Thread(target=run, name=name) for name in ("one", "two")]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
