@@ -16,12 +16,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
-import datetime
 import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -31,6 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from conditions import machine, tell, versions
 from run_contenders import PEERS, Contender, contenders
 from run_table import Cell, goals, table_of
 from run_workloads import WORKS, expected_count, spin
@@ -242,32 +241,6 @@ def one_round(row: str, cell: Cell, plan: Plan, number: int, scratch: Path) -> N
         cell.notes.add("long")
 
 
-def tell(what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
-
-
-def machine() -> str:
-    model = platform.machine()
-    with contextlib.suppress(OSError, StopIteration):
-        rows = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(row.partition(": ")[2] for row in rows if row.startswith("model name"))
-    now = datetime.datetime.now(tz=datetime.UTC)
-    return (
-        f"{now:%Y-%m-%d %H:%M} UTC, CPython {platform.python_version()}, "
-        f"{len(os.sched_getaffinity(0))} cores ({model}), Linux {platform.release()}, "
-        f"load {os.getloadavg()[0]:.1f}"
-    )
-
-
-def versions(peers: list[str]) -> str:
-    found = []
-    for package in ["headway", "numpy", *(PEERS[peer] for peer in peers)]:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError):
-            found.append(f"{package} {importlib.metadata.version(package)}")
-    return ", ".join(found)
-
-
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument(
@@ -298,7 +271,8 @@ def main() -> None:
     calibrate()
     plan = Plan(chosen.only or list(WORKS), peers, rounds, chosen.quick, limit_s)
     table = measure(plan)
-    print(f"{began}, {os.getloadavg()[0]:.1f} at the end\n{versions(peers)}; medians, ratio to the best peer")
+    known = versions(["headway", "numpy", *(PEERS[peer] for peer in peers)])
+    print(f"{began}, {os.getloadavg()[0]:.1f} at the end\n{known}; medians, ratio to the best peer")
     for row, cells in table.items():
         if any(cell.rounds for cell in cells):
             print(f"\n{table_of(row, cells, quick=chosen.quick)}")
@@ -312,7 +286,7 @@ def main() -> None:
     if chosen.json:
         out = {
             "machine": began,
-            "versions": versions(peers),
+            "versions": known,
             "results": {
                 row: [
                     {"contender": cell.contender.name, "peer": cell.contender.peer, "failed": cell.failed}

@@ -20,12 +20,10 @@ ten seconds.
 
 import argparse
 import contextlib
-import datetime
 import importlib.metadata
 import json
 import math
 import os
-import platform
 import resource
 import shutil
 import signal
@@ -37,6 +35,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
+
+from conditions import machine, tell, versions
 
 from headway import _native
 from headway.errors import HeadwayError
@@ -311,11 +311,6 @@ def measure(names: list[str], divide: int, runs: int, peer_runs: int) -> dict[st
     return results
 
 
-def tell(what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
-
-
 # ---- the table ----
 
 
@@ -419,29 +414,6 @@ def as_json(results: dict[str, dict[str, Pairs]]) -> dict[str, list[dict[str, ob
     }
 
 
-def machine() -> str:
-    model = platform.machine()
-    with contextlib.suppress(OSError):
-        for row in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if row.startswith("model name"):
-                model = row.partition(": ")[2]
-                break
-    now = datetime.datetime.now(tz=datetime.UTC)
-    return (
-        f"{now:%Y-%m-%d %H:%M} UTC, CPython {platform.python_version()}, "
-        f"{len(os.sched_getaffinity(0))} cores ({model}), Linux {platform.release()}, "
-        f"load {os.getloadavg()[0]:.1f}"
-    )
-
-
-def versions() -> str:
-    found = []
-    for peer in ["headway", *PEERS]:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{peer} {importlib.metadata.version(peer)}")
-    return ", ".join(found)
-
-
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument(
@@ -476,9 +448,10 @@ def main() -> None:
             runs,
             min(chosen.peer_runs, runs) if chosen.peers else 0,
         )
-    print(f"{began}\n{versions()}; medians of pairs (quartiles)\n\n{table(results, quick=chosen.quick)}")
+    known = versions(["headway", *PEERS])
+    print(f"{began}\n{known}; medians of pairs (quartiles)\n\n{table(results, quick=chosen.quick)}")
     if chosen.json:
-        out = {"machine": began, "versions": versions(), "results": as_json(results)}
+        out = {"machine": began, "versions": known, "results": as_json(results)}
         chosen.json.write_text(json.dumps(out, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ _open: weakref.WeakSet[Backend] = weakref.WeakSet()
 
 def finish_before_exit(backend: Backend) -> None:
     """Close a backend before the program ends, if it is still open then."""
-    _register()
+    _register(type(backend))
     _open.add(backend)
 
 
@@ -31,12 +31,16 @@ def forget_all() -> None:
     _open.clear()
 
 
+# The workers are the parent's, and so is what was submitted.
+os.register_at_fork(after_in_child=_open.clear)
+
+
 @functools.cache
-def _register() -> None:
-    # As concurrent.futures does: not by atexit, which comes after threads that are no daemons were waited for.
+def _register(_: type[Backend]) -> None:
+    # As concurrent.futures does: not by atexit, which comes after threads that are no daemons were awaited, and after
+    # concurrent.futures has ended its executors, which carriers of ours use: Dask could not fetch results any more. Of
+    # those that register so, the last is called first; so this is done anew for each kind of backend.
     threading._register_atexit(_finish)  # type: ignore[attr-defined]
-    # The workers are the parent's, and so is what was submitted.
-    os.register_at_fork(after_in_child=_open.clear)
 
 
 def _finish() -> None:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from headway.errors import InitializerFailed, TimedOut, UsageError
 from headway.run.backends.contract import Setup
+from headway.run.backends.ending import forget
 from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion, Spent
 
@@ -57,6 +58,8 @@ class Asyncio(Windowed):
     ) -> None:
         super().__init__(workers or 100, setup)
         self._own_loop = loop is None
+        if loop is not None:
+            forget(self)  # at the end the caller's loop runs no longer
         self._loop = loop
         self._thread: threading.Thread | None = None
         self._begun: deque[Chunk] = deque()
@@ -155,10 +158,6 @@ class Asyncio(Windowed):
         with contextlib.suppress(RuntimeError):
             return asyncio.get_running_loop() is not self._loop
         return True
-
-    def _at_exit(self) -> None:
-        if self._own_loop:  # the caller's runs no longer
-            self.close()
 
     def _let_go(self) -> None:
         if self._own_loop and self._loop is not None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway.errors import InitializerFailed, TimedOut
 from headway.run.backends.contract import Setup
+from headway.run.backends.ending import forget
 from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion, Spent, run_calls
 
@@ -63,6 +64,7 @@ class Greenlets(Windowed):
         self._thread: threading.Thread | None = None
         if gevent.monkey.is_module_patched("threading"):
             self._hub = _Hub(own=False)
+            forget(self)  # the program's hub is the program's
         self._begun: deque[Chunk] = deque()
         self._woken = False
         self._ready: Any = None
@@ -152,10 +154,6 @@ class Greenlets(Windowed):
 
     def _may_wait(self) -> bool:
         return self._hub is None or self._hub.may_wait()
-
-    def _at_exit(self) -> None:
-        if self._thread is not None:  # the program's hub is the program's
-            self.close()
 
     def _let_go(self) -> None:
         if self._hub is not None:

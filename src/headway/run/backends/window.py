@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextvars
-import functools
 import threading
 import time
-import weakref
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Sequence
@@ -14,24 +12,10 @@ from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 
 from headway.run.backends.contract import Backend, Setup
+from headway.run.backends.ending import finish_before_exit, forget
 from headway.run.batch import Batch, Portion, Spent
 
 __all__ = ["Chunk", "Windowed"]
-
-_open: weakref.WeakSet[Windowed] = weakref.WeakSet()
-
-
-@functools.cache
-def _finish_at_exit() -> None:
-    """See to it that what was submitted is done before the program ends."""
-    # Not by atexit: it comes after concurrent.futures has ended its executors, and carriers use these. Dask
-    # could not fetch results any more. Of those that register so, the last is called first.
-    threading._register_atexit(_finish)  # type: ignore[attr-defined]
-
-
-def _finish() -> None:
-    for backend in list(_open):
-        backend._at_exit()
 
 
 class Chunk:
@@ -107,8 +91,7 @@ class Windowed(Backend):
         self._claiming: _Rest | None = None
         self._closed = False
         self._gone = False
-        _open.add(self)
-        _finish_at_exit()
+        finish_before_exit(self)
 
     @abstractmethod
     def _start(self, chunk: Chunk) -> None:
@@ -143,17 +126,13 @@ class Windowed(Backend):
         with self._lock:
             self._closed = True
         if abort:
-            _open.discard(self)  # nobody waits at exit for what is not wanted
+            forget(self)  # nobody waits at exit for what is not wanted
             self._abandon(CancelledError())
         self._hand_out()
         # Calls that cannot be stopped are not waited for when their outcome is not wanted.
         if wait and (self.stops or not abort) and self._may_wait():
             with self._changed:
                 self._changed.wait_for(lambda: self._gone)
-
-    def _at_exit(self) -> None:
-        """The program ends."""
-        self.close()
 
     def _may_wait(self) -> bool:
         """Whether this thread is none of those that must go on for the calls to end."""
