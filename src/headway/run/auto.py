@@ -31,7 +31,9 @@ from headway.errors import CannotSend
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.open import open_backend
 from headway.run.batch import Batch, Portion
+from headway.run.climb import FULL, Climb
 from headway.run.cores import available_cores, stood_ns
+from headway.run.measured import Window
 
 __all__ = ["Auto", "Opened"]
 
@@ -43,8 +45,6 @@ TINY_NS = 3_000
 """Calls shorter than this cost about as much to send as to run."""
 PROBE_NS = 8_000_000
 """A probe lasts at least so long."""
-FULL = 0.9
-"""Threads that use this part of a core or more may be held back by the GIL."""
 AGAIN_NS = 500_000_000
 """The work is measured again at most so often."""
 IDLE = 0.5
@@ -53,11 +53,8 @@ START_NS = 120_000_000
 """What it costs to start worker processes, when there are none."""
 SCALES = 0.4
 """Of each further core, threads must use this part to be kept for busy calls."""
-FIRST_THREADS, MOST_THREADS = 32, 512
-GAIN = 1.15
-"""More threads are kept if they raise the throughput by this factor."""
-WINDOW_NS = 20_000_000
-"""Throughput is compared over at least so long."""
+LOOK_NS = 100_000_000
+"""Whether the work has changed is looked at so often."""
 
 
 class Opened:
@@ -85,54 +82,6 @@ class Opened:
             backend.close(wait=wait, abort=abort)
 
 
-class _Window:
-    """What calls took since some moment."""
-
-    def __init__(self) -> None:
-        self.since_ns = time.monotonic_ns()
-        self.calls = self.portions = 0
-        self.run_ns = self.cpu_ns = 0
-
-    def add(self, portion: Portion) -> bool:
-        """Count a portion, unless it began before the window did."""
-        spent = portion.spent
-        if not spent.started_ns or spent.started_ns < self.since_ns:
-            return False
-        self.calls += len(portion.values)
-        self.portions += 1
-        self.run_ns += spent.ended_ns - spent.started_ns
-        self.cpu_ns += spent.cpu_ns
-        return True
-
-    @property
-    def elapsed_ns(self) -> int:
-        return max(time.monotonic_ns() - self.since_ns, 1)
-
-    @property
-    def call_ns(self) -> float:
-        return self.run_ns / max(self.calls, 1)
-
-    @property
-    def busy(self) -> float:
-        """How much of a core a call uses while it runs: 1.0 is all of it."""
-        return self.cpu_ns / max(self.run_ns, 1)
-
-    @property
-    def cpu_call_ns(self) -> float:
-        """What a call uses of a core, however long it stands in line for it."""
-        return self.cpu_ns / max(self.calls, 1)
-
-    @property
-    def cores(self) -> float:
-        """How many cores all calls together have used."""
-        return self.cpu_ns / self.elapsed_ns
-
-    @property
-    def rate(self) -> float:
-        """Calls a second."""
-        return self.calls / self.elapsed_ns * 1e9
-
-
 class Auto:
     """Chooses the backend for one function.
 
@@ -154,11 +103,9 @@ class Auto:
         self._stays: str | None = None
         self._serial_ns = math.inf  # what a call took when nothing ran beside it
         self._cpu_call_ns = 0.0  # what a call used of a core when it was last found to be busy
-        self._best_rate = 0.0
-        self._best_workers = 0
-        self._climbing = False
+        self._climb: Climb | None = None
         self._sample: Portion | None = None
-        self._window = _Window()
+        self._window = Window()
         self._stood_ns = stood_ns()
         self._state: Callable[[Portion, float], None]
         if stops:
@@ -196,7 +143,7 @@ class Auto:
     def _go(self, name: str, why: str | None, state: Callable[[Portion, float], None]) -> None:
         self.backend = self._opened.get(name)
         self._state = state
-        self._window = _Window()
+        self._window = Window()
         if why is not None:
             self._why.append(f"{name}: {why}")
 
@@ -230,11 +177,11 @@ class Auto:
         if left_ns < MOMENT_NS:
             return
         if busy < WAITS and seen.call_ns > TINY_NS:
-            self._wait(f"calls wait {1 - busy:.0%} of their time")
+            self._wait(f"calls wait {1 - busy:.0%} of their time", left_ns)
         elif seen.call_ns > TINY_NS and self._cores > 1 and self._opened.workers != 1:
             self._begin_probe()
         else:
-            self._window = _Window()
+            self._window = Window()
 
     def _begin_probe(self) -> None:
         self._go("threads", None, self._probe)
@@ -245,7 +192,7 @@ class Auto:
         if seen.portions < 2 * workers or seen.elapsed_ns < PROBE_NS:
             return
         if seen.busy < WAITS and seen.cores < IDLE and self._serial_ns == math.inf:
-            self._wait(f"calls wait {1 - seen.busy:.0%} of their time")
+            self._wait(f"calls wait {1 - seen.busy:.0%} of their time", left_ns)
         elif seen.cores > 1 + SCALES * (min(workers, self._cores) - 1):
             self._go(
                 "threads", f"{workers} threads used {seen.cores:.2f} cores: no GIL in the way", self._threads
@@ -253,7 +200,7 @@ class Auto:
         else:
             self._leave(seen.cores, left_ns)
 
-    def _fell(self, seen: _Window) -> bool:
+    def _fell(self, seen: Window) -> bool:
         """Whether calls that were busy mostly wait now; to run slowly on a busy machine is no waiting."""
         return seen.busy < WAITS and seen.cpu_call_ns < self._cpu_call_ns / 2
 
@@ -278,11 +225,11 @@ class Auto:
 
     def _keep_on(self, portion: Portion, left_ns: float) -> None:
         seen = self._window
-        if seen.elapsed_ns > 50 * WINDOW_NS:
+        if seen.elapsed_ns > 10 * LOOK_NS:
             if self._fell(seen) and seen.call_ns > TINY_NS:
                 self._again(f"calls now use {seen.busy:.0%} of a core")
             else:
-                self._window = _Window()
+                self._window = Window()
 
     def _not_worth(self, left_ns: float) -> str | None:
         """Why sending calls to other processes would gain nothing."""
@@ -318,7 +265,7 @@ class Auto:
             processes.submit(Batch(os.getpid, [()], up.append, star=True))
         if self._serial_ns < math.inf:
             self.backend = self._opened.get("serial")
-        self._window = _Window()
+        self._window = Window()
 
         def starting(portion: Portion, left_ns: float) -> None:
             if up:
@@ -328,50 +275,34 @@ class Auto:
 
     def _in_processes(self, portion: Portion, left_ns: float) -> None:
         seen = self._window
-        if seen.elapsed_ns < 5 * WINDOW_NS or seen.portions < 4 * self.backend.workers:
+        if seen.elapsed_ns < LOOK_NS or seen.portions < 4 * self.backend.workers:
             return
         if self._fell(seen) and not self._must_stop:
             self._again(f"calls now use {seen.busy:.0%} of a core")
         else:
-            self._window = _Window()
+            self._window = Window()
 
     def _threads(self, portion: Portion, left_ns: float) -> None:
         seen = self._window
-        if seen.elapsed_ns < 10 * WINDOW_NS or seen.portions < 4 * self.backend.workers:
+        if seen.elapsed_ns < 2 * LOOK_NS or seen.portions < 4 * self.backend.workers:
             return
         if self._stays is None and seen.cores < 1 + SCALES / 2 * (self.backend.workers - 1):
             self._again(f"threads now use {seen.cores:.2f} cores")
         else:
-            self._window = _Window()
+            self._window = Window()
 
-    def _wait(self, why: str) -> None:
-        workers = self._opened.workers
-        self._go("threads", why, self._climb)
-        self._climbing = workers is None
-        self._best_rate = 0.0
-        self.backend.resize(workers or FIRST_THREADS)
+    def _wait(self, why: str, left_ns: float) -> None:
+        call_ns = self._window.call_ns
+        self._go("threads", why, self._waiting)
+        self._climb = Climb(self._fn, self.backend, self._opened.workers, call_ns, left_ns, self._why.append)
 
-    def _climb(self, portion: Portion, left_ns: float) -> None:
-        """More threads, as long as they raise the throughput."""
-        seen, workers = self._window, self.backend.workers
-        if seen.elapsed_ns < WINDOW_NS or seen.calls < 2 * workers:
-            return
-        rate = seen.rate
-        self._window = _Window()
-        if seen.cores > FULL and self._again(f"threads use {seen.cores:.2f} cores, though calls wait"):
-            return
-        if not self._climbing:
-            return
-        if rate > GAIN * self._best_rate and seen.cores < 0.9:
-            self._best_rate, self._best_workers = rate, workers
-            if workers < MOST_THREADS and left_ns > 4 * seen.call_ns * workers:
-                self.backend.resize(4 * workers)
-                self._why.append(f"threads: {workers} gave {rate:.3g} calls/s, trying {4 * workers}")
-        else:
-            self._climbing = False
-            if workers > self._best_workers and rate < self._best_rate:
-                self.backend.resize(self._best_workers)
-                self._why.append(f"threads: {workers} gave {rate:.3g} calls/s, back to {self._best_workers}")
+    def _waiting(self, portion: Portion, left_ns: float) -> None:
+        assert self._climb is not None
+        seen = self._window
+        if self._climb.look(seen, left_ns):
+            self._window = Window()
+            if seen.cores > FULL:
+                self._again(f"threads use {seen.cores:.2f} cores, though calls wait")
 
 
 def _time(ns: float) -> str:

@@ -52,6 +52,7 @@ class Threads(Backend):
         # invariant: no more than the threads that wait for a batch and have not been called. Whoever puts
         # something into the queue calls one, under the lock; a busy thread may take it first.
         self._idle = 0
+        self._beginning = False
         self._closed = False
         self._watch = Watch(self._hand_out)
         self._initializer_failed: InitializerFailed | None = None
@@ -61,11 +62,8 @@ class Threads(Backend):
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            if (
-                not self._put(Running(batch, 0, list(batch.items), contextvars.copy_context()))
-                and len(self._threads) < self.workers
-            ):
-                self._start()
+            if not self._put(Running(batch, 0, list(batch.items), contextvars.copy_context())):
+                self._grow()
 
     def _put(self, work: Running | None) -> bool:
         self._queue.put(work)
@@ -74,15 +72,23 @@ class Threads(Backend):
         self._idle -= 1
         return True
 
-    def _start(self) -> None:
+    def _grow(self) -> None:
+        """Start a thread if there may be one more; the caller has the lock.
+
+        One at a time: each that has begun starts the next, so that nobody waits for many of them.
+        """
+        if self._beginning or len(self._threads) >= self.workers:
+            return
         number = next(self._numbers)
         thread = threading.Thread(
             target=self._work, args=(number,), name=f"{self._name}-{number + 1}", daemon=True
         )
         self._threads[number] = thread
+        self._beginning = True
         try:
             thread.start()
         except RuntimeError:
+            self._beginning = False
             del self._threads[number]
             if not self._threads:  # otherwise those that run will do it
                 raise
@@ -90,9 +96,8 @@ class Threads(Backend):
     def resize(self, workers: int) -> None:
         with self._lock:
             self.workers = workers
-            waiting = self._queue.qsize()
-            for _ in range(min(workers - len(self._threads), waiting)):
-                self._start()
+            if not self._queue.empty():
+                self._grow()
             for _ in range(len(self._threads) - workers):
                 self._put(None)
 
@@ -123,6 +128,10 @@ class Threads(Backend):
 
     def _work(self, number: int) -> None:
         name = threading.current_thread().name
+        with self._lock:
+            self._beginning = False
+            if self._queue.qsize() > 1:  # one of which is for this thread
+                self._grow()
         self._initialize()
         while True:
             try:
@@ -163,8 +172,8 @@ class Threads(Backend):
         """Calls that were taken from a batch that is stuck; they go first, with threads of their own if need be."""
         with self._lock:
             for work in works:
-                if not self._put(work) and len(self._threads) < self.workers:
-                    self._start()
+                if not self._put(work):
+                    self._grow()
 
     def _initialize(self) -> None:
         if self._setup.initializer is None:

@@ -1,0 +1,132 @@
+"""How many threads calls get that mostly wait: more, as long as that raises the throughput."""
+
+from __future__ import annotations
+
+import functools
+import math
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from headway.run.backends.contract import Backend
+from headway.run.measured import Window
+
+__all__ = ["FULL", "Climb"]
+
+FIRST, MOST = 32, 512
+STEP = 4
+"""There are so many times as many threads after a step up."""
+GAIN = 1.15
+"""A step up is kept if it raises the throughput by this factor."""
+WINDOW_NS = 20_000_000
+"""Throughput is compared over at least so long."""
+FULL = 0.9
+"""Threads that use this part of a core or more may be held back by the GIL."""
+THREAD_NS = 100_000
+"""What it costs to start a thread."""
+
+
+class _Reached(NamedTuple):
+    """What the last climb for a function came to."""
+
+    workers: int
+    rate: float
+    call_ns: float
+    over: bool
+    """More did not help."""
+
+
+_reached: weakref.WeakKeyDictionary[Any, _Reached] = weakref.WeakKeyDictionary()
+
+
+class Climb:
+    """Finds the number of threads for one function, and begins where the last climb for it ended.
+
+    Args:
+        fn: The function.
+        backend: The threads.
+        fixed: The number that the user asked for, which is kept.
+        call_ns: How long a call takes.
+        left_ns: How long the calls that are left take together; infinite if that is not known.
+        why: Gets the reason of each step.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        backend: Backend,
+        fixed: int | None,
+        call_ns: float,
+        left_ns: float,
+        why: Callable[[str], object],
+    ) -> None:
+        self._key = _key(fn)
+        self._backend = backend
+        self._why = why
+        self._climbing = fixed is None
+        self._settled = False
+        known = None if self._key is None else _reached.get(self._key)
+        if known is not None and not known.call_ns / 2 < call_ns < known.call_ns * 2:
+            known = None  # that was other work
+        self._best = known or _Reached(0, 0.0, call_ns, over=False)
+        workers = FIRST
+        if known is not None:
+            workers = known.workers if known.over else min(MOST, STEP * known.workers, _worth(left_ns))
+            workers = max(workers, FIRST)
+            if fixed is None:
+                why(f"threads: {known.workers} gave {known.rate:.3g} calls/s the last time, now {workers}")
+        self._backend.resize(fixed or workers)
+
+    def look(self, seen: Window, left_ns: float) -> bool:
+        """Look at what calls took, and take a step if that is worth it.
+
+        Returns:
+            Whether the window is used up.
+        """
+        workers = self._backend.workers
+        if not self._climbing:
+            return seen.elapsed_ns >= WINDOW_NS and seen.calls >= 2 * workers
+        if not self._settled:  # until threads that have just been started have all had a call
+            self._settled = seen.calls >= workers
+            return self._settled
+        if seen.elapsed_ns < WINDOW_NS or seen.calls < 2 * workers:
+            return False
+        rate, best = seen.rate, self._best
+        reached = _Reached(workers, rate, seen.call_ns, over=False)
+        if seen.cores >= FULL or (best.workers < workers and rate <= GAIN * best.rate):
+            self._climbing = False
+            self._remember((best if best.workers else reached)._replace(over=True))
+            if workers > best.workers > 0:
+                self._why(f"threads: {workers} gave {rate:.3g} calls/s, back to {best.workers}")
+                self._backend.resize(best.workers)
+            return True
+        self._remember(reached)
+        more = min(MOST, STEP * workers, max(workers, _worth(left_ns)))
+        if more >= 2 * workers:
+            self._why(f"threads: {workers} gave {rate:.3g} calls/s, trying {more}")
+            self._settled = False
+            self._backend.resize(more)
+        return True
+
+    def _remember(self, reached: _Reached) -> None:
+        self._best = reached
+        if self._key is not None:
+            _reached[self._key] = reached
+
+
+def _worth(left_ns: float) -> int:
+    """With how many threads the start of these and what is left of the calls take least time together."""
+    return MOST if math.isinf(left_ns) else int(math.sqrt(left_ns / THREAD_NS))
+
+
+def _key(fn: Any) -> Any:
+    """What is the same for a function the next time: two lambdas made by the same line are one function."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    key = getattr(getattr(fn, "__func__", fn), "__code__", fn)
+    try:
+        weakref.ref(key)
+        hash(key)
+    except TypeError:
+        return None
+    return key

@@ -1,0 +1,59 @@
+"""What calls took, as `on="auto"` looks at it."""
+
+from __future__ import annotations
+
+import time
+
+from headway.run.batch import Portion
+
+__all__ = ["Window"]
+
+
+class Window:
+    """What calls took since some moment."""
+
+    def __init__(self) -> None:
+        self.since_ns = time.monotonic_ns()
+        self.calls = self.portions = 0
+        self.run_ns = self.cpu_ns = 0
+
+    def add(self, portion: Portion) -> bool:
+        """Count a portion, unless it began before the window did."""
+        spent = portion.spent
+        if not spent.started_ns or spent.started_ns < self.since_ns:
+            return False
+        self.calls += len(portion.values)
+        self.portions += 1
+        self.run_ns += spent.ended_ns - spent.started_ns
+        self.cpu_ns += spent.cpu_ns
+        return True
+
+    @property
+    def elapsed_ns(self) -> int:
+        """How long it is open."""
+        return max(time.monotonic_ns() - self.since_ns, 1)
+
+    @property
+    def call_ns(self) -> float:
+        """How long a call ran."""
+        return self.run_ns / max(self.calls, 1)
+
+    @property
+    def busy(self) -> float:
+        """How much of a core a call uses while it runs: 1.0 is all of it."""
+        return self.cpu_ns / max(self.run_ns, 1)
+
+    @property
+    def cpu_call_ns(self) -> float:
+        """What a call uses of a core, however long it stands in line for it."""
+        return self.cpu_ns / max(self.calls, 1)
+
+    @property
+    def cores(self) -> float:
+        """How many cores all calls together have used."""
+        return self.cpu_ns / self.elapsed_ns
+
+    @property
+    def rate(self) -> float:
+        """Calls a second."""
+        return self.calls / self.elapsed_ns * 1e9

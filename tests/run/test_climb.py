@@ -1,0 +1,101 @@
+"""How many threads calls get that wait, by what is said to have come of each number."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+
+import pytest
+
+from headway.run.backends.contract import Backend
+from headway.run.climb import FIRST, MOST, Climb
+from headway.run.measured import Window
+
+SECOND = 10**9
+NUMBERS = itertools.count()
+
+
+class Pretended(Backend):
+    """Threads that only know their number."""
+
+    def __init__(self) -> None:
+        self.workers = 0
+
+    def submit(self, batch: object) -> None:
+        raise NotImplementedError
+
+    def close(self, *, wait: bool = True, abort: bool = False) -> None:
+        raise NotImplementedError
+
+
+def window(calls: int, rate: float, call_ns: int = 10_000_000, busy: float = 0.01) -> Window:
+    """So many calls at so many a second."""
+    seen = Window()
+    seen.calls = seen.portions = calls
+    seen.run_ns = calls * call_ns
+    seen.cpu_ns = int(busy * calls / rate * SECOND)
+    seen.since_ns = time.monotonic_ns() - int(calls / rate * SECOND)
+    return seen
+
+
+def climb(
+    fn: Callable[..., object],
+    rate: Callable[[int], float],
+    *,
+    fixed: int | None = None,
+    left_ns: float = 3600.0 * SECOND,
+    call_ns: int = 10_000_000,
+) -> list[int]:
+    """The numbers of threads that were tried, where `rate` says what each gives."""
+    backend = Pretended()
+    climbing = Climb(fn, backend, fixed, call_ns, left_ns, lambda _: None)
+    tried = [backend.workers]
+    for _ in range(20):
+        climbing.look(window(4 * backend.workers, rate(backend.workers), call_ns), left_ns)
+        if backend.workers != tried[-1]:
+            tried.append(backend.workers)
+    return tried
+
+
+@pytest.fixture
+def fn() -> Callable[[], None]:
+    made: dict[str, Callable[[], None]] = {}
+    exec(f"def fn(): return {next(NUMBERS)}", made)  # code of its own, so that nothing is known of it
+    return made["fn"]
+
+
+def test_more_threads_are_tried_as_long_as_they_help(fn: Callable[[], None]) -> None:
+    assert climb(fn, lambda workers: workers * 100.0) == [FIRST, 4 * FIRST, MOST]
+
+
+def test_a_step_that_does_not_help_is_taken_back(fn: Callable[[], None]) -> None:
+    assert climb(fn, lambda workers: min(workers, 35) * 100.0) == [FIRST, 4 * FIRST, FIRST]
+
+
+def test_a_number_that_the_user_gave_is_kept(fn: Callable[[], None]) -> None:
+    assert climb(fn, lambda workers: workers * 100.0, fixed=7) == [7]
+
+
+def test_threads_that_cost_more_than_they_save_are_not_started(fn: Callable[[], None]) -> None:
+    assert climb(fn, lambda workers: workers * 100.0, left_ns=0.3 * SECOND) == [FIRST]
+    assert climb(fn, lambda workers: workers * 100.0, left_ns=1.0 * SECOND) == [100]
+
+
+def test_the_next_climb_goes_on_where_the_last_one_ended(fn: Callable[[], None]) -> None:
+    climb(fn, lambda workers: workers * 100.0, left_ns=2.0 * SECOND)
+    assert climb(fn, lambda workers: 12_800.0) == [MOST, 4 * FIRST]
+    assert climb(fn, lambda workers: 12_800.0) == [4 * FIRST, MOST, 4 * FIRST]
+
+
+def test_what_was_learnt_of_other_work_does_not_count(fn: Callable[[], None]) -> None:
+    climb(fn, lambda workers: workers * 100.0)
+    assert climb(fn, lambda workers: workers * 10.0, call_ns=100_000_000) == [FIRST, 4 * FIRST, MOST]
+
+
+def test_threads_that_fill_a_core_are_no_more_than_before(fn: Callable[[], None]) -> None:
+    backend = Pretended()
+    climbing = Climb(fn, backend, None, 10_000_000, 3600.0 * SECOND, lambda _: None)
+    for _ in range(3):
+        climbing.look(window(4 * FIRST, 100.0, busy=0.95), 3600.0 * SECOND)
+    assert backend.workers == FIRST
