@@ -1,10 +1,11 @@
-"""One way to write what a unit does, whether it is a thread, an asyncio task or a greenlet."""
+"""One way to write what a unit does, whether it is a thread, an asyncio task or a greenlet; and benches of backends."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import itertools
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from backend_bench import CLUSTERS, Bench
 from headway.errors import Cancelled
 from headway.run.cancellation import CURRENT, CancelToken
 from headway.run.channel import Channel
@@ -236,3 +238,21 @@ def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
     yield made
     if isinstance(made, Mixed):
         made.close()
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """One kind of backend, as `backend_bench.over` names it."""
+    name = request.param
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if name == "interpreters" and sys.version_info < (3, 14):
+        pytest.skip(f"not for Python {version}: it has no concurrent.interpreters")
+    if name in CLUSTERS and version != "3.11":
+        pytest.skip(f"not for Python {version}: clusters are slow to start, and are tested on 3.11")
+    for kind, package in (("greenlets", "gevent"), ("dask", "distributed"), ("ray", "ray")):
+        if name == kind:
+            pytest.importorskip(package)
+    made = Bench(name)
+    yield made
+    made.close()
+    assert not made.outcomes.twice
