@@ -279,7 +279,7 @@ def test_without_any_trace_the_command_says_what_to_do(
 
 
 def run(*arguments: str) -> dict[str, Any]:
-    bench = Path(__file__).with_name("bench_scale.py")
+    bench = Path(__file__).parents[1] / "support" / "bench_scale.py"
     source = str(Path(__file__).parents[2] / "src")
     environment = {**os.environ, "PYTHONPATH": source}
     done = subprocess.run(

@@ -1,6 +1,6 @@
 """Writes a trace of many records, reads it in a process of its own, prints seconds and peak memory as JSON.
 
-`python tests/trace/bench_scale.py DIR RECORDS [THREADS]`; with only DIR it reads the trace that is there.
+`python tests/support/bench_scale.py DIR RECORDS [THREADS]`; with only DIR it reads the trace that is there.
 """
 
 from __future__ import annotations
