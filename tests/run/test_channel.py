@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +9,7 @@ import pytest
 from headway.errors import ChannelClosed, TimedOut, UsageError, WouldBlock
 from headway.run.channel import NOTHING, Channel
 from headway.run.parking.thread import ThreadWaiter
-from headway.run.selection import receive_any, receive_any_async
+from headway.run.selection import receive_any
 
 if TYPE_CHECKING:
     from .conftest import Kind
@@ -285,102 +280,6 @@ def test_every_item_of_many_senders_reaches_one_of_many_receivers(kind: Kind) ->
     kind.main(main)
 
 
-def test_a_call_that_would_block_the_event_loop_is_refused() -> None:
-    async def main() -> None:
-        channel: Channel[int] = Channel(1)
-        channel.send(1)  # need not wait
-        with pytest.raises(UsageError, match="send_async"):
-            channel.send(2)
-        assert channel.receive() == 1
-        with pytest.raises(UsageError, match="receive_async"):
-            channel.receive()
-        with pytest.raises(UsageError, match="receive_any_async"):
-            receive_any(channel)
-        assert not channel._receivers
-        assert not channel._senders
-
-    asyncio.run(main())
-
-
-@contextmanager
-def quiet_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop that is closed with tasks that wait, of which asyncio complains later."""
-    loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda *_: None)
-    yield loop
-    loop.close()
-
-
-def test_an_item_for_a_task_whose_loop_is_closed_goes_to_the_next_receiver() -> None:
-    channel: Channel[int] = Channel()
-    with quiet_loop() as loop:
-        task = loop.create_task(channel.receive_async())
-        loop.run_until_complete(asyncio.sleep(0))
-    received: list[int] = []
-    thread = threading.Thread(target=lambda: received.append(channel.receive()))
-    thread.start()
-    while len(channel._receivers) < 2:
-        threading.Event().wait(0.001)
-    channel.send(1)
-    thread.join()
-    assert received == [1]
-    del task
-    gc.collect()  # closes the coroutine, which has been served, but must not give the item back again
-    assert len(channel) == channel._in_flight == 0
-
-
-def test_an_item_for_a_task_that_is_never_woken_comes_back() -> None:
-    channel: Channel[int] = Channel()
-    with quiet_loop() as loop:
-        task = loop.create_task(channel.receive_async())
-        loop.run_until_complete(asyncio.sleep(0))
-        channel.send(1)  # the loop has been told, but does not run any more
-        assert channel._in_flight == 1
-    del task
-    gc.collect()
-    assert channel.receive(timeout_s=30) == 1
-    assert channel._in_flight == 0
-
-
-def test_asyncios_own_timeouts_lose_no_item() -> None:
-    async def main() -> None:
-        for _ in range(50):
-            channel: Channel[int] = Channel()
-
-            async def receive(channel: Channel[int] = channel) -> int | None:
-                try:
-                    async with asyncio.timeout(0):
-                        return await channel.receive_async()
-                except TimeoutError:
-                    return None
-
-            receiver = asyncio.create_task(receive())
-            await asyncio.sleep(0)
-            try:
-                channel.send_nowait(1)
-                sent = 1
-            except WouldBlock:
-                sent = 0
-            assert (await receiver is not None) + len(channel) == sent
-
-    asyncio.run(main())
-
-
-def test_receive_any_async_is_cancelled_without_loss() -> None:
-    async def main() -> None:
-        channels: list[Channel[int]] = [Channel(), Channel()]
-        receiver = asyncio.create_task(receive_any_async(*channels))
-        await asyncio.sleep(0)
-        channels[1].send_nowait(5)
-        receiver.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await receiver
-        assert channels[1].receive_nowait() == 5
-        assert not channels[0]._receivers
-
-    asyncio.run(main())
-
-
 @pytest.mark.parametrize("capacity", [-1, 1.5, "3"])
 def test_a_capacity_that_is_none_is_refused(capacity: Any) -> None:
     with pytest.raises(UsageError, match="capacity"):
@@ -397,21 +296,6 @@ def test_an_empty_channel_is_true() -> None:
     assert len(Channel()) == 0
     assert Channel().capacity == 0
     assert Channel(None).capacity is None
-
-
-def test_an_item_that_comes_back_is_the_next_one() -> None:
-    async def main() -> None:
-        channel: Channel[int] = Channel(2)
-        receiver = asyncio.create_task(channel.receive_async())
-        await asyncio.sleep(0)
-        for item in (1, 2):
-            channel.send_nowait(item)  # the first one is the receiver's, which has not run yet
-        receiver.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await receiver
-        assert [channel.receive_nowait(), channel.receive_nowait()] == [1, 2]
-
-    asyncio.run(main())
 
 
 def test_a_receiver_that_another_channel_serves_meanwhile_takes_no_second_item() -> None:

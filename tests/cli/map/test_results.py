@@ -1,115 +1,16 @@
-"""`headway map`, run as a command: what goes in, what comes out, and how it ends."""
+"""`headway map`, run as a command: what goes in, what comes out, and which calls fail."""
 
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from observed import wait_until_blocked
-
-COMMAND = [sys.executable, "-m", "headway", "map"]
-TOOLS = '''\
-import asyncio, os, sys, time
-from pathlib import Path
-
-def shout(line): return line.upper() + "!"
-async def whisper(line):
-    await asyncio.sleep(0)
-    return line.lower()
-def half(line): return int(line) / 2
-def nothing(line): return None
-def raw(line): return os.fsencode(line)[::-1]
-def add(a, b=0, *, c=0): return a + b + c
-def both(a, b): return a
-def reads(line): return repr(sys.stdin.read()) + line
-def prints(line):
-    print("printed " + line + chr(10), end="")
-    return "result " + line
-def dies(line):
-    if line == "die": os._exit(7)
-    return line
-def hangs(line):
-    if line == "hang": time.sleep(600)
-    return line
-def odd(line):
-    if int(line) % 2: raise ValueError("odd")
-    return line
-def at_second(line):
-    """Fails for each line the first time, and for some the second time, too."""
-    seen = Path("seen-" + line)
-    if not seen.exists():
-        seen.touch()
-        raise ConnectionError("first time")
-    if line.endswith("7"):
-        raise KeyError(line)
-    return line
-def gate(line):
-    Path("waits").touch()
-    while not Path("go").exists(): time.sleep(0.01)
-    return line
-class Tool:
-    @staticmethod
-    def twice(line): return 2 * line
-text = "no function"
-'''
-ON = pytest.mark.parametrize("on", ["auto", "serial", "threads", "processes"])
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path) -> Path:
-    (tmp_path / "tools.py").write_text(TOOLS)
-    return tmp_path
-
-
-Mapped = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def mapped(here: Path) -> Mapped:
-    """Run the verb with some input."""
-
-    def run(lines: str, *args: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*COMMAND, *args], cwd=here, input=os.fsencode(lines), capture_output=True, check=False
-        )
-        return subprocess.CompletedProcess(
-            args, done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr)
-        )
-
-    return run
-
-
-Opened = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def opened(here: Path) -> Iterator[Opened]:
-    """Start the verb, with unbuffered pipes."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*args: str, **streams: Any) -> subprocess.Popen[bytes]:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-        started.append(subprocess.Popen([*COMMAND, *args], cwd=here, bufsize=0, **pipes))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+from .conftest import ON, TOOLS, Mapped
 
 
 @ON
@@ -324,137 +225,8 @@ def test_wrong_usage_is_one_clear_error(mapped: Mapped, here: Path, args: list[s
     assert len(done.stderr.splitlines()) <= 2
 
 
-@ON
-def test_a_result_does_not_wait_for_the_next_line(opened: Opened, on: str) -> None:
-    process = opened("tools:shout", "--on", on)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    for line in (b"a", b"b", b"c"):
-        process.stdin.write(line + b"\n")
-        assert process.stdout.readline() == line.upper() + b"!\n"
-    process.stdin.close()
-    assert process.wait() == 0
-
-
-@ON
-def test_ctrl_c_ends_it_at_once_and_keeps_the_results_that_are_there(opened: Opened, on: str) -> None:
-    process = opened("tools:hangs", "--on", on)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    for line in (b"a\n", b"b\n"):
-        process.stdin.write(line)
-        assert process.stdout.readline() == line
-    process.stdin.write(b"hang\n" * 50)
-    wait_until_blocked(process.pid)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate()
-    assert process.returncode == 130
-    assert stderr == b"\ninterrupted after 2 calls of tools:hangs\n"
-
-
-@ON
-def test_it_stops_when_nobody_reads_its_results(opened: Opened, on: str) -> None:
-    endless = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
-    process = opened("tools:shout", "--on", on, stdin=endless.stdout)
-    assert endless.stdout is not None
-    endless.stdout.close()
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"Y!\n"
-    process.stdout.close()
-    assert process.wait() == 141
-    assert endless.wait() == -signal.SIGPIPE
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-
-
-def test_results_that_cannot_be_written_are_an_error(opened: Opened) -> None:
-    with open("/dev/full", "wb") as full:
-        process = opened("tools:shout", stdout=full)
-        _, stderr = process.communicate(b"a\n")
-    assert process.returncode == 1
-    assert stderr == b"error: cannot write to stdout: No space left on device\n"
-
-
-def test_a_pipe_is_read_only_so_far_ahead(opened: Opened, here: Path) -> None:
-    process = opened("tools:gate", "--on", "threads", "-j", "1")
-    assert process.stdin is not None
-    line = b"x" * 999 + b"\n"
-    # 1024 lines ahead, those given to the worker, one chunk being split, and what the pipe itself holds.
-    most = len(line) * (1024 + 64) + 2 * 65536
-    wrote = 0
-    os.set_blocking(process.stdin.fileno(), False)
-    # Until nothing was read for a second; were there no bound, this would go on and fail.
-    while select.select([], [process.stdin], [], 1 if (here / "waits").exists() else 30)[1]:
-        wrote += process.stdin.write(line) or 0
-        assert wrote <= most
-    (here / "go").touch()
-    process.stdin.close()
-    assert process.stdout is not None
-    stdout = b""
-    while data := process.stdout.read(65536):
-        stdout += data
-    assert stdout.count(b"x") == wrote - wrote // len(line)
-
-
-def test_memory_does_not_grow_with_the_input(here: Path) -> None:
-    def peak_kb(lines: int) -> int:
-        code = f"print(('x' * 99 + '\\n') * 1000 * {lines // 1000}, end='')"
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as source:
-            process = subprocess.Popen(
-                [*COMMAND, "builtins:str"], cwd=here, stdin=source.stdout, stdout=subprocess.DEVNULL
-            )
-            assert source.stdout is not None
-            source.stdout.close()
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        return used.ru_maxrss
-
-    assert peak_kb(400_000) - peak_kb(2000) < 20_000  # 40 MB went through
-
-
-def show_on_a_terminal(here: Path, *args: str) -> tuple[bytes, bytes]:
-    """What the verb writes to stdout, a pipe, and to stderr, a terminal."""
-    terminal, side = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "tools:half", *args],
-        cwd=here,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=side,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
-    )
-    os.close(side)
-    stdout, _ = process.communicate(b"1\n2\nx\n")
-    shown = b""
-    while True:
-        try:
-            data = os.read(terminal, 65536)
-        except OSError:  # Linux's way to say that the other side is closed
-            break
-        if not data:
-            break
-        shown += data
-    os.close(terminal)
-    return stdout, shown
-
-
-def test_a_terminal_shows_how_far_it_is(here: Path) -> None:
-    stdout, shown = show_on_a_terminal(here)
-    assert stdout == b"0.5\n1.0\n"
-    assert b"tools:half" in shown
-    assert b"done" in shown
-    assert b"1 of 3 calls of tools:half failed" in shown
-
-
-def test_progress_can_be_switched_off(here: Path) -> None:
-    stdout, shown = show_on_a_terminal(here, "--no-progress")
-    assert stdout == b"0.5\n1.0\n"
-    assert b"done" not in shown
-
-
 def test_the_how_to_shows_what_comes_out(here: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs/how-to/map-from-the-shell.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs/how-to/map-from-the-shell.md").read_text(encoding="utf-8")
     program = re.search(r"```python\n(.*?)```", page, re.DOTALL)
     assert program is not None
     (here / "orders.py").write_text(program[1])
