@@ -212,6 +212,43 @@ def test_an_event_loop_runs_calls_in_it(executor: headway.Executor) -> None:
     assert asyncio.run(main()) == [2**n for n in range(10)]
 
 
+def test_leaving_async_with_waits_while_other_tasks_go_on() -> None:
+    async def main() -> tuple[int, bool]:
+        turned = asyncio.Event()
+        release = threading.Event()
+
+        async def turn() -> None:
+            turned.set()
+            release.set()
+
+        async with headway.Executor("threads", 1) as executor:
+            future = executor.submit(release.wait)
+            task = asyncio.create_task(turn())  # runs only while the block is being left
+        await task
+        return future.result(timeout=0), turned.is_set()
+
+    assert asyncio.run(main()) == (True, True)
+
+
+def test_a_cancelled_task_leaves_async_with_at_once() -> None:
+    async def main(entered: asyncio.Event, futures: list[Future[Any]]) -> None:
+        async with headway.Executor("processes", 1) as executor:
+            futures.append(executor.submit(time.sleep, 3600))
+            entered.set()
+
+    async def cancel() -> Future[Any]:
+        entered, futures = asyncio.Event(), list[Future[Any]]()
+        task = asyncio.create_task(main(entered, futures))
+        await entered.wait()
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        return futures[0]
+
+    assert asyncio.run(cancel()).cancelled()
+
+
 def test_coroutine_functions_run_in_an_event_loop() -> None:
     async def call(number: int) -> int:
         await asyncio.sleep(0)

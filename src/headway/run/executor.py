@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from headway import seam
 from headway.errors import UsageError
@@ -29,7 +29,7 @@ _KNOWN = 256
 
 
 class Executor(concurrent.futures.Executor):
-    """Runs calls and gives their futures (PEP 3148); for `with`, `run_in_executor` and whatever takes an executor.
+    """Runs calls and gives their futures (PEP 3148); for `with`, `async with`, and whatever takes an executor.
 
     `map` is that of concurrent.futures and submits everything at once; `headway.map(..., on=executor)` is lazy.
 
@@ -216,6 +216,22 @@ class Executor(concurrent.futures.Executor):
             return None
         self.shutdown(wait=True)
         return None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        # As `with`, but the event loop goes on meanwhile. A task that is cancelled does not wait for what is left.
+        import asyncio
+
+        if kind is not None and issubclass(kind, asyncio.CancelledError | KeyboardInterrupt):
+            self.abort()
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self.shutdown)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
 
     def abort(self) -> None:
         """Shut down at once: cancel what has not begun, and stop what runs where that is possible."""
