@@ -22,7 +22,7 @@ WINDOW_NS = 20_000_000
 """Throughput is compared over at least so long."""
 FULL = 0.9
 """Threads that use this part of a core or more may be held back by the GIL."""
-THREAD_NS = 100_000
+THREAD_NS = 200_000
 """What it costs to start a thread."""
 
 
