@@ -15,7 +15,8 @@ import pytest
 from backend_bench import ALL, CONCURRENT, STOPPABLE, Bench, endless, over, square
 from headway.errors import TimedOut
 from headway.run.backends.contract import Backend
-from headway.run.batch import Batch
+from headway.run.backends.threads import Threads
+from headway.run.batch import Batch, Portion
 
 
 @over(ALL)
@@ -148,3 +149,19 @@ def test_a_program_that_ends_does_first_what_it_submitted(bench: Bench, tmp_path
     came = [line for line in run.stdout.splitlines() if line.startswith("came")]
     assert sorted(came) == [f"came {x}" for x in range(4)], run.stderr
     assert run.returncode == 0
+
+
+def test_threads_that_begin_while_the_backend_is_closed_do_all_and_leave() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for number in range(300):
+            backend, portions = Threads(1 + number % 9), list[Portion]()
+            for call in range(number % 13):
+                backend.submit(Batch(square, [(call,)], portions.append, star=True))
+            if number % 3 == 0:
+                backend.resize(1 + number % 11)
+            backend.close()
+            assert len(portions) == number % 13
+    finally:
+        sys.setswitchinterval(before)

@@ -28,7 +28,7 @@ class Setup:
 class Backend(ABC):
     """Runs batches on workers.
 
-    The rules, which tests/run/test_backends.py keeps over all backends:
+    The rules, which tests/run/test_backends*.py keep over all backends:
 
     - `submit` returns at once, from any thread, and never raises for what is in the batch: a batch that cannot
       be sent is delivered as failed.

@@ -92,6 +92,9 @@ class Threads(Backend):
             del self._threads[number]
             if not self._threads:  # otherwise those that run will do it
                 raise
+        else:
+            if self._closed:
+                self._put(None)  # `close` knew nothing of this one
 
     def resize(self, workers: int) -> None:
         with self._lock:
@@ -108,15 +111,20 @@ class Threads(Backend):
             # Behind all batches, one for each thread; a surplus one, from `resize`, does no harm.
             for _ in self._threads:
                 self._put(None)
-            threads = list(self._threads.values())
+            threads = self._others()
         for work in abandoned:
             self._fail(work, CancelledError())
-        if wait and not abort:
-            for thread in threads:
-                if thread is not threading.current_thread():
-                    thread.join()
-        if abort or not threads:
+        if abort or not self._threads:
             forget(self)
+        while wait and not abort and threads:
+            for thread in threads:
+                thread.join()
+            with self._lock:
+                threads = self._others()  # that those have started
+
+    def _others(self) -> list[threading.Thread]:
+        """The threads but the one that asks; the caller has the lock."""
+        return [thread for thread in self._threads.values() if thread is not threading.current_thread()]
 
     def _take_all(self) -> list[Running]:
         taken = []
