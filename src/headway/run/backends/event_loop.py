@@ -18,13 +18,10 @@ from typing import Any, ClassVar
 from headway.errors import InitializerFailed, TimedOut, UsageError
 from headway.run.backends.contract import Setup
 from headway.run.backends.ending import forget
-from headway.run.backends.window import Chunk, Windowed
+from headway.run.backends.window import GRACE_S, Chunk, Windowed
 from headway.run.batch import Portion, Spent
 
 __all__ = ["Asyncio"]
-
-_GRACE_S = 1.0
-"""How long a call that was cancelled may clean up before it is abandoned."""
 
 
 class Asyncio(Windowed):
@@ -61,7 +58,6 @@ class Asyncio(Windowed):
         if loop is not None:
             forget(self)  # at the end the caller's loop runs no longer
         self._loop = loop
-        self._thread: threading.Thread | None = None
         self._begun: deque[Chunk] = deque()
         self._woken = False
         self._ready: asyncio.Task[None] | None = None
@@ -145,12 +141,7 @@ class Asyncio(Windowed):
         if chunk.ended or chunk.handle is None:  # a task that has not begun sees the error when it does
             return
         chunk.handle.cancel()
-        loop.call_later(_GRACE_S, self._give_up, chunk)
-
-    def _give_up(self, chunk: Chunk) -> None:
-        if chunk.error is not None and not chunk.ended:
-            self._deliver(chunk, chunk.failed(chunk.error))
-            self._hand_out()
+        loop.call_later(GRACE_S, self._give_up, chunk)
 
     def _may_wait(self) -> bool:
         if self._own_loop:
@@ -162,11 +153,6 @@ class Asyncio(Windowed):
     def _let_go(self) -> None:
         if self._own_loop and self._loop is not None:
             _end(self._loop)
-
-    def close(self, *, wait: bool = True, abort: bool = False) -> None:
-        super().close(wait=wait, abort=abort)
-        if wait and self._thread is not None and self._may_wait():
-            self._thread.join()
 
     def describe(self) -> dict[str, object]:
         if self._loop is None:
@@ -206,7 +192,7 @@ def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
         for task in left:
             task.cancel()
         if left:
-            loop.run_until_complete(asyncio.wait(left, timeout=_GRACE_S))
+            loop.run_until_complete(asyncio.wait(left, timeout=GRACE_S))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(loop.shutdown_default_executor())
     finally:

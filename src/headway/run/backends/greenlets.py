@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from headway.errors import InitializerFailed, TimedOut
 from headway.run.backends.contract import Setup
 from headway.run.backends.ending import forget
-from headway.run.backends.window import Chunk, Windowed
+from headway.run.backends.window import GRACE_S, Chunk, Windowed
 from headway.run.batch import Portion, Spent, run_calls
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ else:
 __all__ = ["Greenlets"]
 
 _thread_id = gevent.monkey.get_original("_thread", "get_ident")
-
-_GRACE_S = 1.0
-"""How long a call that was killed may clean up before it is abandoned."""
 
 
 class Greenlets(Windowed):
@@ -61,7 +58,6 @@ class Greenlets(Windowed):
     def __init__(self, workers: int | None = None, setup: Setup = Setup()) -> None:
         super().__init__(workers or 1000, setup)
         self._hub: _Hub | None = None
-        self._thread: threading.Thread | None = None
         if gevent.monkey.is_module_patched("threading"):
             self._hub = _Hub(own=False)
             forget(self)  # the program's hub is the program's
@@ -145,12 +141,7 @@ class Greenlets(Windowed):
         if chunk.ended or chunk.handle is None:  # a greenlet that has not begun sees the error when it does
             return
         chunk.handle.kill(block=False)
-        hub.later(_GRACE_S, self._give_up, chunk)
-
-    def _give_up(self, chunk: Chunk) -> None:
-        if chunk.error is not None and not chunk.ended:
-            self._deliver(chunk, chunk.failed(chunk.error))
-            self._hand_out()
+        hub.later(GRACE_S, self._give_up, chunk)
 
     def _may_wait(self) -> bool:
         return self._hub is None or self._hub.may_wait()
@@ -158,11 +149,6 @@ class Greenlets(Windowed):
     def _let_go(self) -> None:
         if self._hub is not None:
             self._hub.end()
-
-    def close(self, *, wait: bool = True, abort: bool = False) -> None:
-        super().close(wait=wait, abort=abort)
-        if wait and self._thread is not None and self._may_wait():
-            self._thread.join()
 
 
 class _Hub:

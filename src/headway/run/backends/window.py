@@ -15,7 +15,10 @@ from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.ending import finish_before_exit, forget
 from headway.run.batch import Batch, Portion, Spent
 
-__all__ = ["Chunk", "Windowed"]
+__all__ = ["GRACE_S", "Chunk", "Windowed"]
+
+GRACE_S = 1.0
+"""How long a call that was told to stop may clean up before it is abandoned."""
 
 
 class Chunk:
@@ -91,6 +94,7 @@ class Windowed(Backend):
         self._claiming: _Rest | None = None
         self._closed = False
         self._gone = False
+        self._thread: threading.Thread | None = None  # that runs the calls, if it is ours
         finish_before_exit(self)
 
     @abstractmethod
@@ -133,6 +137,14 @@ class Windowed(Backend):
         if wait and (self.stops or not abort) and self._may_wait():
             with self._changed:
                 self._changed.wait_for(lambda: self._gone)
+            if self._thread is not None:
+                self._thread.join()
+
+    def _give_up(self, chunk: Chunk) -> None:
+        """A chunk that was told to stop had its time to clean up."""
+        if chunk.error is not None and not chunk.ended:
+            self._deliver(chunk, chunk.failed(chunk.error))
+            self._hand_out()
 
     def _may_wait(self) -> bool:
         """Whether this thread is none of those that must go on for the calls to end."""
