@@ -6,8 +6,10 @@ import ctypes
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -251,3 +253,51 @@ def test_no_call_of_a_batch_runs_twice_when_its_worker_dies_later(client: Client
     outcome = client.start(note, range(60)).wait()
     assert len(outcome.values) == 59
     assert {path.read_text() for path in tmp_path.iterdir()} == {"x"}
+
+
+@pytest.fixture
+def memory_group() -> Iterator[Path]:
+    """A control group whose processes have 300 MB together, after which the kernel kills one."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            parent, limit = Path(f"/sys/fs/cgroup/memory{path}"), "memory.limit_in_bytes"
+        elif not controllers:
+            parent, limit = Path(f"/sys/fs/cgroup{path}"), "memory.max"
+        else:
+            continue
+        group = parent / f"headway-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            (group / limit).write_text(str(300 << 20))
+        except OSError:
+            group.rmdir()
+            continue
+        yield group
+        group.rmdir()
+        return
+    pytest.skip("not for a machine on which this user can make no control group for memory")
+
+
+def test_a_worker_that_the_kernel_kills_for_want_of_memory_loses_one_call(memory_group: Path) -> None:
+    program = f"""
+import os
+open({str(memory_group / "cgroup.procs")!r}, "w").write(str(os.getpid()))
+import headway
+
+def call(x):
+    blocks = []
+    while x == 7:
+        blocks.append(bytearray(1 << 24))
+    return x
+
+found = list(headway.map(call, range(20), on="processes", workers=2, on_error="return"))
+print(sum(outcome == number for number, outcome in enumerate(found)), found[7])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("19 process ")
+    assert "was killed by SIGKILL, likely out of memory, while it ran call(7)" in done.stdout
+    assert "memory_bytes" in done.stdout
