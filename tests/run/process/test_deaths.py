@@ -277,6 +277,8 @@ def memory_group() -> Iterator[Path]:
             group.rmdir()
             continue
         yield group
+        while (group / "cgroup.procs").read_text():  # workers that are just being killed with their program
+            time.sleep(0.01)
         group.rmdir()
         return
     pytest.skip("not for a machine on which this user can make no control group for memory")
