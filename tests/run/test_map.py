@@ -120,6 +120,7 @@ def test_nothing_runs_before_the_first_result_is_asked_for() -> None:
     called: list[int] = []
     results = headway.map(called.append, range(3), on="threads")
     assert called == []
+    assert str(results.report()) == "nothing has run: no result was asked for"
     assert list(results) == [None, None, None]
     assert sorted(called) == [0, 1, 2]
 

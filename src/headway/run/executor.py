@@ -146,7 +146,7 @@ class Executor(concurrent.futures.Executor):
             self._run_again(batch, pause_s, tried + 1)
             return
         self._pending.pop(future, None)
-        future.settle(portion.values[0], error)
+        future._settle(portion.values[0], error)
 
     def _run_again(self, batch: Batch, pause_s: float, tried: int) -> None:
         future, choice, _, _ = batch.tag
@@ -164,7 +164,7 @@ class Executor(concurrent.futures.Executor):
             try:
                 self._give(again, choice.backend)
             except RuntimeError as error:  # shut down meanwhile
-                future.settle(None, error)
+                future._settle(None, error)
 
         timer = threading.Timer(pause_s, give)
         timer.daemon = True
@@ -183,7 +183,7 @@ class Executor(concurrent.futures.Executor):
         backend: Backend = batch.tag[2]
         if not backend.stop(batch, CancelledError()):
             return False
-        future.stopped()  # unless its outcome came first; the one that comes now is too late
+        future._stopped()  # unless its outcome came first; the one that comes now is too late
         return future.cancelled()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -37,7 +37,7 @@ class Future(concurrent.futures.Future[T]):
         """
         return super().cancel() or self._stop(self)
 
-    def stopped(self) -> None:
+    def _stopped(self) -> None:
         """Mark a running call as cancelled, and tell all who wait."""
         with self._condition:
             if self._state != _RUNNING:
@@ -47,10 +47,10 @@ class Future(concurrent.futures.Future[T]):
         self.set_running_or_notify_cancel()  # tells `wait` and `as_completed`
         self._invoke_callbacks()  # type: ignore[attr-defined]
 
-    def settle(self, value: T, error: BaseException | None) -> None:
+    def _settle(self, value: T, error: BaseException | None) -> None:
         """Set the outcome; too late for one that was cancelled meanwhile."""
         if isinstance(error, CancelledError):
-            self.stopped()
+            self._stopped()
             return
         with contextlib.suppress(InvalidStateError):
             if error is None:

@@ -47,6 +47,7 @@ class StageReport:
     """
 
     function: str
+    """Its qualified name."""
     on: str
     """The backend that it used last."""
     workers: int
@@ -56,15 +57,23 @@ class StageReport:
     calls: int
     """How many have ended."""
     failed: int
+    """How many of these raised, at their last try."""
     retried: int
+    """How many further tries there were."""
     batches: int
+    """In how many batches calls came back."""
     queued_s: float
+    """From the submission of a batch until it was sent to a worker."""
     sent_s: float
+    """Until its first call began."""
     running_s: float
+    """Until its last call ended."""
     cpu_s: float
     """Of the running time, what the workers' threads used of a core."""
     returned_s: float
+    """Until the reader took in what came back."""
     calls_by_worker: dict[str, int] = field(repr=False)
+    """Names of processes or threads, and how many calls each ran."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,11 @@ class Report:
     wall_s: float
     """Since the first result was asked for."""
     stages: list[StageReport]
+    """In the order in which items go through them; empty before the first result was asked for."""
 
     def __str__(self) -> str:
+        if not self.stages:
+            return "nothing has run: no result was asked for"
         lines = []
         for stage in self.stages:
             lines.append(

@@ -148,7 +148,7 @@ class Scope:
                 hint="async with headway.scope(), or headway.scope('asyncio')",
             )
         batch = Batch(
-            fn, [args], lambda portion: self._deliver(job, portion), star=True, kwargs=kwargs, claim=job.claim
+            fn, [args], lambda portion: self._deliver(job, portion), star=True, kwargs=kwargs, claim=job._claim
         )
         if self._enter(job, batch):
             try:
@@ -201,7 +201,7 @@ class Scope:
             if error is not None:
                 self._cancel("body")
             while (job := self._unfinished()) is not None:
-                job.wait_shielded()
+                job._wait_shielded()
             self._finish()
         except BaseException:
             self._abandon()
@@ -291,7 +291,7 @@ class Scope:
         # Subtle: noted before the job ends, since who waits for the last job then asks what leaving raises; and the
         # job ends before the scope is cancelled, so that who waits for it gets its outcome and not the cancellation.
         cause = self._ending.note(job, error)
-        job.end(value, error)
+        job._end(value, error)
         if cause is not None:
             self._cancel(cause)
         self._remove(job)
@@ -299,7 +299,7 @@ class Scope:
     def _drop(self, job: Job[Any], *, running: bool = False, error: BaseException | None = None) -> None:
         """End a job that is of no account for what leaving raises."""
         error = error or Cancelled(f"{job.name} was cancelled")
-        if job.end(None, error) if running else job.drop(error):
+        if job._end(None, error) if running else job._drop(error):
             self._remove(job)
 
     def _remove(self, job: Job[Any]) -> None:

@@ -62,14 +62,14 @@ class Job(Generic[T]):
         return self._error
 
     def __await__(self) -> Generator[Any, None, T]:
-        yield from self.ended().__await__()
+        yield from self._ended().__await__()
         return self._outcome()
 
     def __repr__(self) -> str:
         how = "cancelled" if self.cancelled() else "failed" if self._error is not None else self._state
         return f"<Job {self.name} {how} at {id(self):#x}>"
 
-    def claim(self) -> bool:
+    def _claim(self) -> bool:
         """Begin; False if it was dropped."""
         with self._lock:
             if self._state is not _PENDING:
@@ -77,15 +77,15 @@ class Job(Generic[T]):
             self._state = _RUNNING
             return True
 
-    def drop(self, error: BaseException) -> bool:
+    def _drop(self, error: BaseException) -> bool:
         """Cancel it if it has not begun; says whether that was so."""
-        return self._end(None, error, (_PENDING,))
+        return self._set(None, error, (_PENDING,))
 
-    def end(self, value: T | None, error: BaseException | None) -> bool:
+    def _end(self, value: T | None, error: BaseException | None) -> bool:
         """Set its outcome; False if it has one."""
-        return self._end(value, error, (_PENDING, _RUNNING))
+        return self._set(value, error, (_PENDING, _RUNNING))
 
-    def wait_shielded(self) -> None:
+    def _wait_shielded(self) -> None:
         """Wait for its end, even in a scope that was cancelled."""
         waiter = blocking_waiter("leaving a scope", "async with headway.scope()")
         if self._enter(waiter):
@@ -94,7 +94,7 @@ class Job(Generic[T]):
             finally:
                 self._leave(waiter)
 
-    async def ended(self) -> None:
+    async def _ended(self) -> None:
         """Wait for its end, in a task."""
         waiter = task_waiter()
         if self._enter(waiter):
@@ -126,7 +126,7 @@ class Job(Generic[T]):
         finally:
             del self  # no cycle of the error, its traceback and this frame
 
-    def _end(self, value: T | None, error: BaseException | None, states: tuple[str, ...]) -> bool:
+    def _set(self, value: T | None, error: BaseException | None, states: tuple[str, ...]) -> bool:
         with self._lock:
             if self._state not in states:
                 return False

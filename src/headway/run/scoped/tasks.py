@@ -110,7 +110,7 @@ class Tasks:
         if self._interrupted():
             cancelled()
         while (job := jobs()) is not None:
-            await self._shielded(job.ended())
+            await self._shielded(job._ended())
             if self._interrupted():
                 cancelled()
         return self._interrupted()
@@ -125,7 +125,7 @@ class Tasks:
     async def _run(
         self, job: Job[Any], fn: Callable[..., Coroutine[Any, Any, Any]], args: Any, kwargs: Any
     ) -> None:
-        if not job.claim():
+        if not job._claim():
             return
         try:
             value = await fn(*args, **kwargs)
