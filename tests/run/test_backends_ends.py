@@ -134,7 +134,7 @@ if __name__ == "__main__":
     backend = open_backend(sys.argv[1], 2)
     fn = task if sys.argv[1] == "asyncio" else call
     for x in range(4):
-        backend.submit(Batch(fn, [x], lambda portion: print("came", portion.values[0], flush=True)))
+        backend.submit(Batch(fn, [x], lambda portion: print(f"came {portion.values[0]}\\n", end="", flush=True)))
 """
 
 

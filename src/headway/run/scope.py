@@ -148,7 +148,12 @@ class Scope:
                 hint="async with headway.scope(), or headway.scope('asyncio')",
             )
         batch = Batch(
-            fn, [args], lambda portion: self._deliver(job, portion), star=True, kwargs=kwargs, claim=job._claim
+            fn,
+            [args],
+            lambda portion: self._deliver(job, portion),
+            star=True,
+            kwargs=kwargs,
+            claim=job._claim,
         )
         if self._enter(job, batch):
             try:

@@ -40,7 +40,7 @@ class Running:
         self._errors: dict[int, BaseException] = {}
         self._delivered = 0
         self._lock = threading.Lock()  # around the delivery of portions
-        self._claimed = first > 0  # with the calls before it
+        self._claimed: bool | None = True if first else None  # with the calls before it
         self._seen = -1
         self._began_ns = 0
         self._worker = ""
@@ -48,7 +48,8 @@ class Running:
 
     def claim(self) -> bool:
         """Whether somebody still wants it; asked once for the whole batch."""
-        self._claimed = self._claimed or self.batch.claim()
+        if self._claimed is None:
+            self._claimed = self.batch.claim()
         return self._claimed
 
     def fail(self, error: BaseException) -> None:

@@ -20,6 +20,8 @@ from headway.run.batch import Batch
 
 __all__ = ["Threads"]
 
+_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+
 
 class Threads(Backend):
     """A pool of threads, each started when there is a batch and no idle thread.
@@ -34,7 +36,7 @@ class Threads(Backend):
 
     name: ClassVar[str] = "threads"
     # Without a GIL a batch cannot be shared by emptying an iterator, so there is nothing in it to share.
-    batch_ns: ClassVar[int] = 1_000_000 if getattr(sys, "_is_gil_enabled", lambda: True)() else 0
+    batch_ns: ClassVar[int] = 1_000_000 if _GIL else 0
     stops: ClassVar[bool] = False
     local: ClassVar[bool] = True
 
@@ -77,14 +79,16 @@ class Threads(Backend):
 
         One at a time: each that has begun starts the next, so that nobody waits for many of them.
         """
-        if self._beginning or len(self._threads) >= self.workers:
-            return
+        if not self._beginning and len(self._threads) < self.workers:
+            self._beginning = True
+            self._start()
+
+    def _start(self) -> None:
         number = next(self._numbers)
         thread = threading.Thread(
             target=self._work, args=(number,), name=f"{self._name}-{number + 1}", daemon=True
         )
         self._threads[number] = thread
-        self._beginning = True
         try:
             thread.start()
         except RuntimeError:
@@ -92,9 +96,6 @@ class Threads(Backend):
             del self._threads[number]
             if not self._threads:  # otherwise those that run will do it
                 raise
-        else:
-            if self._closed:
-                self._put(None)  # `close` knew nothing of this one
 
     def resize(self, workers: int) -> None:
         with self._lock:
@@ -106,8 +107,12 @@ class Threads(Backend):
 
     def close(self, *, wait: bool = True, abort: bool = False) -> None:
         with self._lock:
-            self._closed = True
+            again, self._closed = self._closed, True
             abandoned = self._take_all() if abort else []
+            # From now on none starts the next, and calls may wait for one another.
+            needed = 0 if again else min(self.workers - len(self._threads), self._queue.qsize())
+            for _ in range(needed):
+                self._start()
             # Behind all batches, one for each thread; a surplus one, from `resize`, does no harm.
             for _ in self._threads:
                 self._put(None)
@@ -136,11 +141,10 @@ class Threads(Backend):
 
     def _work(self, number: int) -> None:
         name = threading.current_thread().name
-        with self._lock:
-            self._beginning = False
-            if self._queue.qsize() > 1:  # one of which is for this thread
-                self._grow()
-        self._initialize()
+        new = self._setup.initializer is None
+        if not new:
+            self._begun(1)
+            self._initialize()
         while True:
             try:
                 work = self._queue.get_nowait()
@@ -150,6 +154,11 @@ class Threads(Backend):
                     if self._queue.empty():
                         self._idle += 1
                 work = self._queue.get()
+            if new:
+                new = False
+                if work is not None:
+                    work.claim()  # first of all: whoever submitted it goes on when this thread waits for the lock
+                self._begun(0)
             if work is None:
                 with self._lock:
                     if self._closed or len(self._threads) > self.workers:
@@ -159,6 +168,15 @@ class Threads(Backend):
             self._run(work, name)
             # Else an idle thread keeps the last arguments, and what a batch holds, alive.
             del work
+
+    def _begun(self, mine: int) -> None:
+        """This thread has begun: start another if more than `mine` batches wait."""
+        self._beginning = False
+        # Subtle: with a GIL, who puts something after this look sees that no thread is beginning.
+        if not _GIL or self._queue.qsize() > mine:
+            with self._lock:
+                if self._queue.qsize() > mine and not self._closed:
+                    self._grow()
 
     def _run(self, work: Running, name: str) -> None:
         if self._initializer_failed is not None:
@@ -180,8 +198,10 @@ class Threads(Backend):
         """Calls that were taken from a batch that is stuck; they go first, with threads of their own if need be."""
         with self._lock:
             for work in works:
-                if not self._put(work):
-                    self._grow()
+                if not self._put(work) and len(self._threads) < self.workers:
+                    self._start()
+                    if self._closed:
+                        self._put(None)  # `close` knew nothing of this one
 
     def _initialize(self) -> None:
         if self._setup.initializer is None:
