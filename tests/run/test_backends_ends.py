@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import CancelledError
@@ -165,3 +166,16 @@ def test_threads_that_begin_while_the_backend_is_closed_do_all_and_leave() -> No
             assert len(portions) == number % 13
     finally:
         sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "single calls"])
+def test_calls_that_wait_for_one_another_meet_though_the_backend_is_closed(together: bool) -> None:
+    for workers in range(2, 6):
+        barrier = threading.Barrier(workers)
+        backend, portions = Threads(workers), list[Portion]()
+        calls = list(range(workers))
+        for items in [calls] if together else [[call] for call in calls]:
+            backend.submit(Batch(lambda _, meet=barrier.wait: meet(), items, portions.append))
+        backend.close()
+        assert sum(len(portion.values) for portion in portions) == workers
+        assert not any(portion.errors for portion in portions)

@@ -113,9 +113,7 @@ class Threads(Backend):
             needed = 0 if again else min(self.workers - len(self._threads), self._queue.qsize())
             for _ in range(needed):
                 self._start()
-            # Behind all batches, one for each thread; a surplus one, from `resize`, does no harm.
-            for _ in self._threads:
-                self._put(None)
+            self._let_go()
             threads = self._others()
         for work in abandoned:
             self._fail(work, CancelledError())
@@ -126,6 +124,12 @@ class Threads(Backend):
                 thread.join()
             with self._lock:
                 threads = self._others()  # that those have started
+
+    def _let_go(self) -> None:
+        """Have all threads leave, when all batches are done; the caller has the lock."""
+        # Behind all batches, one for each thread; a surplus one, from `resize`, does no harm.
+        for _ in self._threads:
+            self._put(None)
 
     def _others(self) -> list[threading.Thread]:
         """The threads but the one that asks; the caller has the lock."""
@@ -197,11 +201,14 @@ class Threads(Backend):
     def _hand_out(self, works: list[Running]) -> None:
         """Calls that were taken from a batch that is stuck; they go first, with threads of their own if need be."""
         with self._lock:
+            rest = self._take_all() if self._closed else []
             for work in works:
                 if not self._put(work) and len(self._threads) < self.workers:
                     self._start()
-                    if self._closed:
-                        self._put(None)  # `close` knew nothing of this one
+            for work in rest:
+                self._put(work)
+            if self._closed:
+                self._let_go()
 
     def _initialize(self) -> None:
         if self._setup.initializer is None:
