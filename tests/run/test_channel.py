@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import headway
 from headway.errors import ChannelClosed, TimedOut, UsageError, WouldBlock
 from headway.run.channel import NOTHING, Channel
 from headway.run.parking.thread import ThreadWaiter
@@ -289,6 +291,17 @@ def test_a_capacity_that_is_none_is_refused(capacity: Any) -> None:
 def test_receive_any_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError):
         receive_any()
+
+
+@pytest.mark.parametrize("name", ["receive_any", "receive_any_async"])
+def test_receive_any_of_a_list_is_refused_with_the_right_call(name: str) -> None:
+    async def main() -> None:
+        outcome: Any = getattr(headway, name)([Channel()])
+        await outcome
+
+    with pytest.raises(UsageError, match="not a channel") as caught:
+        asyncio.run(main())
+    assert caught.value.hint == f"headway.{name}(*channels)"
 
 
 def test_an_empty_channel_is_true() -> None:

@@ -32,11 +32,13 @@ def receive_any(*channels: Channel[T], timeout_s: float | None = None) -> tuple[
     Raises:
         TimedOut: Nothing came in time; no item is lost.
         ChannelClosed: All channels are closed and empty.
-        UsageError: It would have to wait on the thread of a running event loop; or there is no channel.
+        UsageError: It would have to wait on the thread of a running event loop; or there is no channel,
+            or something else than a channel.
 
     Runs on: threads, asyncio, greenlets; not across processes.
     Cost: O(len(channels)).
     """
+    _check(channels, "receive_any")
     timeout = Timeout(timeout_s)
     while True:
         found = _take(channels, None)
@@ -56,6 +58,7 @@ def receive_any(*channels: Channel[T], timeout_s: float | None = None) -> tuple[
 
 async def receive_any_async(*channels: Channel[T], timeout_s: float | None = None) -> tuple[int, T]:
     """As `receive_any`, for asyncio. If it is cancelled, no item is lost."""
+    _check(channels, "receive_any_async")
     timeout = Timeout(timeout_s)
     while True:
         found = _take(channels, None)
@@ -73,10 +76,18 @@ async def receive_any_async(*channels: Channel[T], timeout_s: float | None = Non
             return found
 
 
+def _check(channels: Sequence[object], name: str) -> None:
+    if not channels:
+        raise UsageError(f"{name} was given no channel", hint=f"headway.{name}(a, b)")
+    for channel in channels:
+        if not isinstance(channel, Channel):
+            raise UsageError(
+                f"{name} was given {channel!r}, which is not a channel", hint=f"headway.{name}(*channels)"
+            )
+
+
 def _take(channels: Sequence[Channel[T]], waiter: Waiter | None) -> tuple[int, T] | None:
     """Take an item if there is one; if not, let the waiter stand in the lines of all channels that are open."""
-    if not channels:
-        raise UsageError("receive_any was given no channel")
     closed = 0
     for index in random.sample(range(len(channels)), len(channels)):
         try:
