@@ -320,12 +320,17 @@ def test_a_generator_function_is_refused() -> None:
     [
         (None, {}),
         (0, {}),
+        ("3", {}),
+        (1.5, {}),
+        (True, {}),
         (None, {"per_s": 0}),
+        (None, {"per_s": "3"}),
         (None, {"per_s": float("nan")}),
         (None, {"per_s": 10, "burst": 0}),
+        (None, {"per_s": 10, "burst": "3"}),
         (1, {"burst": 3}),
     ],
 )
-def test_a_limit_that_cannot_be_kept_is_refused(concurrency: int | None, options: dict[str, Any]) -> None:
+def test_a_limit_that_cannot_be_kept_is_refused(concurrency: Any, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Limit(concurrency, **options)

@@ -244,12 +244,34 @@ def test_progress_is_told_how_far_the_reader_is() -> None:
         ({"buffer": -1}, "buffer=-1"),
         ({"timeout_s": 0}, "timeout_s=0"),
         ({"timeout_s": 1.0, "on": "threads"}, "cannot be stopped"),
-        ({"retries": -1}, "times=-1"),
+        ({"workers": "2"}, "workers='2'"),
+        ({"timeout_s": "1"}, "timeout_s='1'"),
+        ({"retries": -1}, "retries=-1"),
+        ({"retries": "3"}, "retries='3'"),
     ],
 )
 def test_wrong_options_are_refused_with_their_names(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         list(headway.map(double, range(3), **arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"times": -1}, "^times=-1 "),
+        ({"times": "3"}, "^times='3' "),
+        ({"times": 3, "on": "ValueError"}, "'ValueError' is no class of exceptions"),
+        ({"times": 3, "on": (ValueError, "KeyError")}, "'KeyError' is no class of exceptions"),
+        ({"times": 3, "on": int}, "<class 'int'> is no class of exceptions"),
+        ({"times": 3, "pause_s": "1"}, "^pause_s='1' "),
+        ({"times": 3, "backoff": 0.5}, "^backoff=0.5 makes no sense\nhint: it is a number from 1 on"),
+        ({"times": 3, "jitter": 2}, "^jitter=2 makes no sense\nhint: it is a number from 0 to 1"),
+        ({"times": 3, "longest_s": float("nan")}, "^longest_s=nan "),
+    ],
+)
+def test_a_policy_of_retries_that_makes_no_sense_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        headway.Retry(**arguments)
 
 
 def test_what_is_no_function_or_no_input_is_refused_at_once() -> None:

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from headway.errors import Cancelled, TimedOut, UsageError, WouldBlock
 from headway.run.cancellation import CANCELLED
+from headway.run.number import is_number, is_whole
 from headway.run.parking import ABANDONED, Waiter, act_after, blocking_waiter, park, task_waiter
 from headway.run.rate import Rate
 from headway.run.rawlock import raw_lock
@@ -72,12 +73,17 @@ class Limit:
             raise UsageError(
                 "a limit of nothing", hint="headway.Limit(10), headway.Limit(per_s=100), or both"
             )
-        if concurrency is not None and concurrency < 1:
-            raise UsageError(f"concurrency={concurrency} would let nobody in", hint="it is 1 or more")
-        if per_s is not None and not 0 < per_s < float("inf"):
-            raise UsageError(f"per_s={per_s} is no rate", hint="it is more than 0; None is without limit")
-        if burst is not None and (per_s is None or burst < 1):
-            raise UsageError(f"burst={burst} with per_s={per_s}", hint="burst is 1 or more, and needs per_s")
+        if concurrency is not None and (not is_whole(concurrency) or concurrency < 1):
+            raise UsageError(
+                f"concurrency={concurrency!r} is not how many may be in",
+                hint="it is a whole number from 1 on",
+            )
+        if per_s is not None and (not is_number(per_s) or not 0 < per_s < float("inf")):
+            raise UsageError(f"per_s={per_s!r} is no rate", hint="it is more than 0; None is without limit")
+        if burst is not None and (per_s is None or not is_whole(burst) or burst < 1):
+            raise UsageError(
+                f"burst={burst!r} with per_s={per_s!r}", hint="burst is 1 or more, and needs per_s"
+            )
         self._lock = raw_lock()
         self._concurrency = concurrency
         self._free = concurrency

@@ -14,6 +14,7 @@ from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.open import check, open_backend
 from headway.run.choice import Choice, Fixed
 from headway.run.flow import Stage
+from headway.run.number import is_number, is_whole
 from headway.run.retry import Retry
 
 if TYPE_CHECKING:
@@ -64,10 +65,12 @@ class StageOptions:
             raise UsageError(f"on_error={self.on_error!r}: it is 'raise', 'return' or 'skip'")
         for name in ("workers", "buffer", "memory_bytes"):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
+            if value is not None and (not is_whole(value) or value < 1):
                 raise UsageError(f"{name}={value!r}: it is at least 1, or None for what suits best")
-        if self.timeout_s is not None and not self.timeout_s > 0:
+        if self.timeout_s is not None and (not is_number(self.timeout_s) or not self.timeout_s > 0):
             raise UsageError(f"timeout_s={self.timeout_s!r}: it is more than 0, or None for no limit")
+        if not isinstance(self.retries, Retry) and (not is_whole(self.retries) or self.retries < 0):
+            raise UsageError(f"retries={self.retries!r}: it is 0 or more, or a headway.Retry")
 
     def check(self, fn: Callable[..., Any]) -> None:
         """Find out whether a function can run so.

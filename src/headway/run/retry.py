@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headway.errors import UsageError
+from headway.run.number import is_number, is_whole
 
 __all__ = ["Retry"]
+
+_FOR_EVER = float("inf")
+_RANGES = (
+    ("pause_s", 0, _FOR_EVER),
+    ("backoff", 1, _FOR_EVER),
+    ("longest_s", 0, _FOR_EVER),
+    ("jitter", 0, 1),
+)
+"""Of each number: the least and the most that it may be."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,9 @@ class Retry:
         backoff: What each further pause is multiplied with.
         longest_s: No pause is longer.
         jitter: From 0 to 1: the part of a pause that is random.
+
+    Raises:
+        UsageError: One of them makes no sense.
     """
 
     times: int
@@ -33,8 +46,25 @@ class Retry:
     jitter: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.times < 0 or self.pause_s < 0 or self.backoff < 1 or not 0 <= self.jitter <= 1:
-            raise UsageError(f"not a policy that makes sense: {self}")
+        if not is_whole(self.times) or self.times < 0:
+            raise UsageError(
+                f"times={self.times!r} is not how often a call can be tried again",
+                hint="it is a whole number from 0 on",
+            )
+        kinds = self.on if isinstance(self.on, tuple) else (self.on,)
+        for kind in kinds:
+            if not isinstance(kind, type) or not issubclass(kind, BaseException):
+                raise UsageError(
+                    f"on={self.on!r}: {kind!r} is no class of exceptions",
+                    hint="it is a class or a tuple of classes, as on=ConnectionError",
+                )
+        for name, least, most in _RANGES:
+            value = getattr(self, name)
+            if not is_number(value) or not least <= value <= most:
+                upper = "on" if most == _FOR_EVER else f"to {most}"
+                raise UsageError(
+                    f"{name}={value!r} makes no sense", hint=f"it is a number from {least} {upper}"
+                )
 
     def again(self, error: BaseException, tried: int) -> float | None:
         """How long to pause before the call is tried again.
