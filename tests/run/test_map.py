@@ -239,6 +239,7 @@ def test_progress_is_told_how_far_the_reader_is() -> None:
     ("arguments", "message"),
     [
         ({"on": "thread"}, "thread"),
+        ({"ordered": "no"}, "ordered='no': it is True or False"),
         ({"on_error": "ignore"}, "on_error='ignore'"),
         ({"workers": 0}, "workers=0"),
         ({"buffer": -1}, "buffer=-1"),

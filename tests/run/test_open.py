@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import headway
 from headway.errors import MissingExtra, UsageError
 from headway.run.backends.contract import Backend
 from headway.run.backends.open import NAMES, open_backend
@@ -64,6 +65,13 @@ def test_what_is_no_url_of_a_cluster_is_refused(on: str) -> None:
 def test_what_has_no_submit_is_refused(on: Any) -> None:
     with pytest.raises(UsageError, match="neither a name"):
         open_backend(on)
+
+
+def test_a_number_in_place_of_a_backend_is_taken_for_that_of_workers() -> None:
+    make: Any = headway.Executor
+    with pytest.raises(UsageError) as caught:
+        make(4)
+    assert caught.value.hint == "workers=4"
 
 
 @pytest.mark.parametrize(

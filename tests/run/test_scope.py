@@ -352,15 +352,24 @@ def test_a_scope_belongs_to_one_with() -> None:
         scope().start(pow, 2, 3)
 
 
-@pytest.mark.parametrize("options", [{"policy": "any"}, {"deadline_s": -1}, {"workers": 0}])
+@pytest.mark.parametrize(
+    "options", [{"policy": "any"}, {"deadline_s": -1}, {"deadline_s": "1"}, {"workers": 0}, {"workers": "2"}]
+)
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
         scope(**options)
 
 
-def test_an_unknown_backend_is_refused() -> None:
-    with pytest.raises(UsageError, match="nowhere"), scope("nowhere") as s:
-        s.start(pow, 2, 3)
+@pytest.mark.parametrize("on", ["nowhere", 4, "auto"])
+def test_an_unknown_backend_is_refused_at_once(on: Any) -> None:
+    with pytest.raises(UsageError, match=str(on)):
+        scope(on)
+
+
+def test_a_policy_in_place_of_a_backend_is_refused_with_its_name() -> None:
+    with pytest.raises(UsageError, match="'first' is a policy") as caught:
+        scope("first")
+    assert caught.value.hint == "policy='first'"
 
 
 def test_a_plain_with_is_refused_in_an_event_loop() -> None:

@@ -63,6 +63,8 @@ class StageOptions:
             check(self.on)
         if self.on_error not in ("raise", "return", "skip"):
             raise UsageError(f"on_error={self.on_error!r}: it is 'raise', 'return' or 'skip'")
+        if not isinstance(self.ordered, bool):
+            raise UsageError(f"ordered={self.ordered!r}: it is True or False")
         for name in ("workers", "buffer", "memory_bytes"):
             value = getattr(self, name)
             if value is not None and (not is_whole(value) or value < 1):

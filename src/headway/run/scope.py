@@ -14,9 +14,10 @@ from typing import Any, Literal, ParamSpec, Self, TypeVar, get_args, overload
 from headway.errors import Cancelled, UsageError
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.executor import Submits
-from headway.run.backends.open import open_backend
+from headway.run.backends.open import check, open_backend
 from headway.run.batch import Batch, Portion
 from headway.run.cancellation import CURRENT, CancelToken
+from headway.run.number import is_number, is_whole
 from headway.run.options import is_coroutine_function
 from headway.run.parking.choice import refuse_in_loop
 from headway.run.rawlock import raw_lock
@@ -65,7 +66,7 @@ def scope(
     - Cancelled if it was cancelled with the scope around it.
 
     Args:
-        on: What runs plain functions, as for `headway.map`.
+        on: What runs plain functions, as for `headway.map`; not "auto".
         deadline_s: After so many seconds the scope is cancelled, and leaving it raises TimedOut.
         policy: "all" needs all calls, "first" the first success, "gather" only that all end.
         workers: How many plain functions run at a time. None is all of them on threads and greenlets, so that they
@@ -87,9 +88,16 @@ class Scope:
     ) -> None:
         if policy not in get_args(Policy):
             raise UsageError(f"policy={policy!r}", hint="it is 'all', 'first' or 'gather'")
-        if deadline_s is not None and not deadline_s >= 0:
+        if isinstance(on, str) and on in get_args(Policy):
+            raise UsageError(f"on={on!r} is a policy, not a backend", hint=f"policy={on!r}")
+        if on == "auto":
+            raise UsageError(
+                "on='auto': a scope does not choose its backend", hint="leave `on` out for threads"
+            )
+        check(on)
+        if deadline_s is not None and (not is_number(deadline_s) or not deadline_s >= 0):
             raise UsageError(f"deadline_s={deadline_s!r}", hint="it is seconds from now on, or None")
-        if workers is not None and workers < 1:
+        if workers is not None and (not is_whole(workers) or workers < 1):
             raise UsageError(f"workers={workers!r}", hint="it is 1 or more, or None")
         self._on = on
         self._workers = workers

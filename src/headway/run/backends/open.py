@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from headway.errors import MissingExtra, UsageError
 from headway.run.backends.contract import Backend, Setup
+from headway.run.number import is_whole
 
 if TYPE_CHECKING:
     from headway.run.backends.executor import Submits
 
-__all__ = ["NAMES", "check", "open_backend"]
+__all__ = ["NAMES", "check", "names_like", "open_backend"]
 
 
 class _Place(NamedTuple):
@@ -77,15 +78,28 @@ def check(on: object) -> None:
     if not isinstance(on, str):
         # A class would pass for its instance.
         if isinstance(on, type) or not callable(getattr(on, "submit", None)):
-            raise UsageError(f"on={on!r} is neither a name nor a URL nor an executor", hint=_hint(""))
+            raise UsageError(
+                f"on={on!r} is neither a name nor a URL nor an executor",
+                hint=f"workers={on}" if is_whole(on) else f"{names_like('')}; or an executor",
+            )
         return
     scheme, _, rest = on.partition("://")
     if not (rest and scheme in _SCHEMES) and on not in _PLACES:
-        raise UsageError(f"there is no backend {on!r}", hint=_hint(scheme if rest else on))
+        word = scheme if rest else on
+        raise UsageError(f"there is no backend {on!r}", hint=f"{names_like(word)}; or an executor")
     if on == "processes" and sys.platform != "linux":
         raise UsageError(
             "on='processes' needs Linux", hint="on=concurrent.futures.ProcessPoolExecutor() works here"
         )
+
+
+def names_like(word: str) -> str:
+    """For a hint: the name that a word may be meant to be, and all that there are."""
+    import difflib  # only for who has mistaken a name
+
+    known = f"one of {', '.join(NAMES)}, dask://HOST:PORT or ray://HOST:PORT"
+    close = difflib.get_close_matches(word, [name for name in (*NAMES, "auto") if name != word], n=1)
+    return f"did you mean {close[0]!r}? It is {known}" if close else f"it is {known}"
 
 
 def _open(name: str, workers: int | None, setup: Setup, address: str | None) -> Backend:
@@ -103,11 +117,3 @@ def _open(name: str, workers: int | None, setup: Setup, address: str | None) -> 
     cls = getattr(module, place.cls)
     backend = cls(workers, setup) if address is None else cls(workers, setup, address=address)
     return cast("Backend", backend)
-
-
-def _hint(word: str) -> str:
-    import difflib  # only for who has mistaken a name
-
-    known = f"one of {', '.join(NAMES)}, dask://HOST:PORT, ray://HOST:PORT, or an executor"
-    close = difflib.get_close_matches(word, [*NAMES, "auto"], n=1)
-    return f"did you mean {close[0]!r}? It is {known}" if close else f"it is {known}"
