@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -175,3 +176,16 @@ def test_ctrl_c_in_a_task_is_not_held_up() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())
+
+
+def test_what_is_no_function_is_refused_when_it_is_started() -> None:
+    async def double(value: int) -> int:
+        return 2 * value
+
+    with scope() as s:
+        start: Any = s.start
+        with pytest.raises(UsageError, match="5 is not a function"):
+            start(5)
+        with pytest.raises(UsageError, match="is a coroutine, not a function") as caught:
+            start(double(4))
+        assert caught.value.hint == "start(double, ...)"

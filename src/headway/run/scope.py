@@ -8,7 +8,7 @@ from asyncio import CancelledError as TaskCancelled
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from contextvars import copy_context
-from types import TracebackType
+from types import CoroutineType, TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, get_args, overload
 
 from headway.errors import Cancelled, UsageError
@@ -129,9 +129,11 @@ class Scope:
             At once. If the scope is cancelled, the job is, too.
 
         Raises:
-            UsageError: The scope is not open; or a coroutine function was started where no event loop of this scope
-                runs.
+            UsageError: The scope is not open; or it is no function; or a coroutine function was started where no
+                event loop of this scope runs.
         """
+        if not callable(fn):
+            raise _no_function(fn)
         if self._state != "open":
             raise UsageError(
                 f"this scope is {self._state}: nothing can start in it", hint="start inside `with`"
@@ -369,3 +371,13 @@ class Scope:
             raise error from None
         finally:
             del error, body, raised  # no cycle of the errors, their tracebacks and this frame
+
+
+def _no_function(thing: object) -> UsageError:
+    if not isinstance(thing, CoroutineType):
+        return UsageError(f"{thing!r} is not a function", hint="start(function, argument)")
+    if thing.cr_await is None and not thing.cr_running:
+        thing.close()  # else Python complains that nobody awaited it
+    return UsageError(
+        f"{thing.__qualname__}(...) is a coroutine, not a function", hint=f"start({thing.__name__}, ...)"
+    )
