@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
 import time
 
@@ -120,11 +122,26 @@ def test_an_executor_learns_for_each_function() -> None:
         assert set(executor.why()) == {"pause", "tiny"}
 
 
+def test_calls_that_come_one_by_one_show_nothing_of_the_gil() -> None:
+    with headway.Executor() as executor:
+        here = [executor.submit(lambda: (sum(range(50_000)), os.getpid())[1]).result() for _ in range(200)]
+        assert set(here) == {os.getpid()}
+        assert not any("GIL" in reason for why in executor.why().values() for reason in why)
+
+
+def test_what_was_learnt_of_a_function_holds_for_its_partials() -> None:
+    with headway.Executor() as executor:
+        for number in range(50):
+            assert executor.submit(functools.partial(pow, 2), number).result() == 2**number
+            executor.submit(sum, [number]).result()
+        assert set(executor.why()) == {"pow", "sum"}
+
+
 def test_a_portion_from_before_a_change_does_not_count_after_it() -> None:
     from headway.run.auto import Auto, Opened
     from headway.run.backends.contract import Setup
 
-    auto = Auto(pause, Opened(None, Setup()), inline=True)
+    auto = Auto(pause, Opened(None, Setup(), awaited=True), inline=True)
     batch = Batch(pause, [1], lambda _: None)
     long_ago = Portion(batch, 0, [1], {}, Spent(1, 1, 1 + 10 * MOMENT_NS, 0, "caller"))
     auto.learn(long_ago, 1000)

@@ -52,7 +52,9 @@ def climb(
     climbing = Climb(fn, backend, fixed, call_ns, left_ns, lambda _: None)
     tried = [backend.workers]
     for _ in range(20):
-        climbing.look(window(4 * backend.workers, rate(backend.workers), call_ns), left_ns)
+        # All threads are busy: where more of them give no more, calls take longer.
+        gives = rate(backend.workers)
+        climbing.look(window(4 * backend.workers, gives, int(backend.workers / gives * SECOND)), left_ns)
         if backend.workers != tried[-1]:
             tried.append(backend.workers)
     return tried
@@ -91,6 +93,14 @@ def test_the_next_climb_goes_on_where_the_last_one_ended(fn: Callable[[], None])
 def test_what_was_learnt_of_other_work_does_not_count(fn: Callable[[], None]) -> None:
     climb(fn, lambda workers: workers * 100.0)
     assert climb(fn, lambda workers: workers * 10.0, call_ns=100_000_000) == [FIRST, 4 * FIRST, MOST]
+
+
+def test_more_threads_are_not_tried_while_there_are_not_calls_enough(fn: Callable[[], None]) -> None:
+    backend = Pretended()
+    climbing = Climb(fn, backend, None, 10_000_000, 3600.0 * SECOND, lambda _: None)
+    for _ in range(3):
+        climbing.look(window(4 * FIRST, 10.0), 3600.0 * SECOND)
+    assert backend.workers == FIRST
 
 
 def test_threads_that_fill_a_core_are_no_more_than_before(fn: Callable[[], None]) -> None:

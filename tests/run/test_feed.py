@@ -9,7 +9,8 @@ import pytest
 
 from headway.run.feed import Feed
 from headway.run.options import StageOptions
-from headway.run.results import Plan, Results
+from headway.run.reading import Plan
+from headway.run.results import Results
 
 
 def results_of(items: Iterator[int], ahead: int = 1024) -> Results[int]:

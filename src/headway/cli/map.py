@@ -20,7 +20,8 @@ from headway.run.feed import Feed
 from headway.run.flow import Stage
 from headway.run.line import AsyncLineCall, Line, LineCall
 from headway.run.options import StageOptions, choose, is_coroutine_function
-from headway.run.results import Plan, Results
+from headway.run.reading import Plan
+from headway.run.results import Results
 from headway.run.retry import Retry
 from headway.target import Target
 
@@ -238,7 +239,7 @@ class _Map:
         assert isinstance(options.retries, int)
         self._stage = _LineStage(
             self._call,
-            choose(self._call, options, loop=loop, inline=True),
+            choose(self._call, options, loop=loop, inline=True, awaited=False),
             ordered=options.ordered,
             on_error=options.on_error,
             retry=Retry(options.retries) if options.retries else None,

@@ -29,6 +29,7 @@ from typing import Any
 
 from headway.errors import CannotSend
 from headway.run.backends.contract import Backend, Setup
+from headway.run.backends.ending import abandon_at_exit
 from headway.run.backends.open import open_backend
 from headway.run.batch import Batch, Portion
 from headway.run.climb import FULL, Climb
@@ -45,6 +46,8 @@ TINY_NS = 3_000
 """Calls shorter than this cost about as much to send as to run."""
 PROBE_NS = 8_000_000
 """A probe lasts at least so long."""
+AT_ONCE = 1.5
+"""So many calls run at a time, on average, while threads are probed."""
 AGAIN_NS = 500_000_000
 """The work is measured again at most so often."""
 IDLE = 0.5
@@ -63,17 +66,21 @@ class Opened:
     Args:
         workers: What the user asked for; None leaves it to the backend.
         setup: Of the workers.
+        awaited: Whether what they were given is done before the program ends, though nobody reads it.
     """
 
-    def __init__(self, workers: int | None, setup: Setup) -> None:
+    def __init__(self, workers: int | None, setup: Setup, *, awaited: bool) -> None:
         self.workers = workers
         self._setup = setup
+        self._awaited = awaited
         self._backends: dict[str, Backend] = {}
 
     def get(self, name: str) -> Backend:
         """The backend of this name."""
         if name not in self._backends:
             self._backends[name] = open_backend(name, self.workers, self._setup)
+            if not self._awaited:
+                abandon_at_exit(self._backends[name])
         return self._backends[name]
 
     def close(self, *, wait: bool, abort: bool) -> None:
@@ -190,6 +197,9 @@ class Auto:
     def _probe(self, portion: Portion, left_ns: float) -> None:
         seen, workers = self._window, self.backend.workers
         if seen.portions < 2 * workers or seen.elapsed_ns < PROBE_NS:
+            return
+        if seen.run_ns < AT_ONCE * seen.elapsed_ns:
+            self._window = Window()  # calls that come one by one show nothing of the GIL
             return
         if seen.busy < WAITS and seen.cores < IDLE and self._serial_ns == math.inf:
             self._wait(f"calls wait {1 - seen.busy:.0%} of their time", left_ns)

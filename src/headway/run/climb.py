@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from headway.run.backends.contract import Backend
+from headway.run.identity import same_work
 from headway.run.measured import Window
 
 __all__ = ["FULL", "Climb"]
@@ -20,6 +20,8 @@ GAIN = 1.15
 """A step up is kept if it raises the throughput by this factor."""
 WINDOW_NS = 20_000_000
 """Throughput is compared over at least so long."""
+USED = 0.5
+"""More threads may help if at least so many of those that are there have a call."""
 FULL = 0.9
 """Threads that use this part of a core or more may be held back by the GIL."""
 THREAD_NS = 200_000
@@ -60,12 +62,12 @@ class Climb:
         left_ns: float,
         why: Callable[[str], object],
     ) -> None:
-        self._key = _key(fn)
+        self._key = same_work(fn)
         self._backend = backend
         self._why = why
         self._climbing = fixed is None
         self._settled = False
-        known = None if self._key is None else _reached.get(self._key)
+        known = _reached.get(self._key)
         if known is not None and not known.call_ns / 2 < call_ns < known.call_ns * 2:
             known = None  # that was other work
         self._best = known or _Reached(0, 0.0, call_ns, over=False)
@@ -91,6 +93,8 @@ class Climb:
             return self._settled
         if seen.elapsed_ns < WINDOW_NS or seen.calls < 2 * workers:
             return False
+        if seen.run_ns < USED * workers * seen.elapsed_ns:
+            return True  # there are not calls enough for more: the input is slow, or the reader
         rate, best = seen.rate, self._best
         reached = _Reached(workers, rate, seen.call_ns, over=False)
         if seen.cores >= FULL or (best.workers < workers and rate <= GAIN * best.rate):
@@ -110,23 +114,9 @@ class Climb:
 
     def _remember(self, reached: _Reached) -> None:
         self._best = reached
-        if self._key is not None:
-            _reached[self._key] = reached
+        _reached[self._key] = reached
 
 
 def _worth(left_ns: float) -> int:
     """With how many threads the start of these and what is left of the calls take least time together."""
     return MOST if math.isinf(left_ns) else int(math.sqrt(left_ns / THREAD_NS))
-
-
-def _key(fn: Any) -> Any:
-    """What is the same for a function the next time: two lambdas made by the same line are one function."""
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    key = getattr(getattr(fn, "__func__", fn), "__code__", fn)
-    try:
-        weakref.ref(key)
-        hash(key)
-    except TypeError:
-        return None
-    return key

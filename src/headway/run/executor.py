@@ -16,6 +16,7 @@ from headway.run.backends.contract import Backend
 from headway.run.batch import Batch, Portion
 from headway.run.choice import Choice
 from headway.run.future import Future
+from headway.run.identity import name_of, same_work
 from headway.run.options import On, StageOptions, choose, is_coroutine_function
 from headway.run.retry import Retry
 
@@ -70,9 +71,11 @@ class Executor(concurrent.futures.Executor):
         self._closed = False
         self._pending: dict[Future[Any], Batch] = {}
         self._timers: set[threading.Timer] = set()
-        self._opened = Opened(workers, self._options.setup)
-        self._choices: dict[object, Choice] = {}
-        self._fixed = None if on == "auto" else choose(abs, self._options, loop=None, inline=False)
+        self._opened = Opened(workers, self._options.setup, awaited=True)
+        self._choices: dict[object, tuple[str, Choice]] = {}
+        self._fixed = (
+            None if on == "auto" else choose(abs, self._options, loop=None, inline=False, awaited=True)
+        )
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Ask for a call.
@@ -105,10 +108,10 @@ class Executor(concurrent.futures.Executor):
     def _choice(self, fn: Callable[..., Any]) -> Choice:
         if self._fixed is not None:
             return self._fixed
-        # Two lambdas made by the same line are the same function here.
-        key = getattr(getattr(fn, "__func__", fn), "__code__", None) or id(fn)
-        choice = self._choices.get(key)
-        if choice is None:
+        key = same_work(fn)
+        known = self._choices.get(key)
+        if known is None:
+            choice: Choice
             if len(self._choices) >= _KNOWN:
                 self._choices.pop(next(iter(self._choices)))
             if is_coroutine_function(fn):
@@ -116,8 +119,8 @@ class Executor(concurrent.futures.Executor):
             else:
                 stops = self._options.timeout_s is not None or self._options.memory_bytes is not None
                 choice = Auto(fn, self._opened, inline=False, stops=stops)
-            self._choices[key] = choice
-        return choice
+            known = self._choices[key] = name_of(fn), choice
+        return known[1]
 
     def _give(self, batch: Batch, backend: Backend) -> None:
         if seam.observers:
@@ -243,9 +246,10 @@ class Executor(concurrent.futures.Executor):
     def why(self) -> dict[str, list[str]]:
         """For each function that "auto" knows: which backends it chose, and the numbers why."""
         with self._lock:
-            return {
-                getattr(key, "co_qualname", str(key)): choice.why() for key, choice in self._choices.items()
-            }
+            found: dict[str, list[str]] = {}
+            for name, choice in self._choices.values():
+                found.setdefault(name, []).extend(choice.why())
+            return found
 
 
 class _Task:

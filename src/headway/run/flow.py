@@ -122,6 +122,11 @@ class Stage:
         """When the next retry is due, on the monotonic clock."""
         return self._later[0][0] if self._later else None
 
+    @property
+    def slow(self) -> bool:
+        """Whether to take something takes long: never."""
+        return False
+
     def get(self, count: int) -> list[Any]:
         """Results for the next stage, `count` at most."""
         got: list[Any] = []
@@ -141,15 +146,19 @@ class Stage:
         self._out -= len(chunk)
         return chunk
 
-    def pump(self) -> None:
-        """Give the backend as much as it should have now."""
+    def pump(self) -> bool:
+        """Give the backend as much as it should have now.
+
+        Returns:
+            Whether it should have more, and only the input is too slow: results are not to wait for it.
+        """
         if self.ready and self.choice.backend.name == "serial":
-            return  # it runs calls at once, and the reader should not wait for them
+            return False  # it runs calls at once, and the reader should not wait for them
         self._retry_what_is_due()
         while self._left and self.failure is None:
             self._begin_left()
             if self.choice.backend.name == "serial":
-                return
+                return False
         while not self._intake_ended:
             backend = self.choice.backend
             if backend is not self._sized_for:
@@ -161,11 +170,14 @@ class Stage:
                 count = max(1, min(count, self._buffer // (2 * backend.workers)))
             # What is free is kept until it is a whole batch: small ones cost more than they fill.
             if self._allowed(count, backend) - self._out < count:
-                return
+                return False
             items = self._upstream.get(count)
             if not items:
-                return
+                return False
             self._submit(backend, items)
+            if self._upstream.slow:
+                return True
+        return False
 
     def _begin_left(self) -> None:
         slot, start, stop = self._left.popleft()
@@ -359,10 +371,16 @@ class Flow:
                 return stage.failure
         return self.source.failure
 
-    def pump(self) -> None:
-        """Give every backend what it should have; the last stage first, since that makes room for the others."""
+    def pump(self) -> bool:
+        """Give every backend what it should have; the last stage first, since that makes room for the others.
+
+        Returns:
+            Whether a stage should have more, and the input is slow.
+        """
+        more = False
         for stage in reversed(self.stages):
-            stage.pump()
+            more |= stage.pump()
+        return more
 
     def take(self, portion: Portion) -> None:
         """Take in outcomes that came back, of whichever stage."""

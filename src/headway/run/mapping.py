@@ -9,7 +9,8 @@ from typing import Any, TypeVar, overload
 from headway.errors import UsageError
 from headway.run.options import On, OnError, StageOptions
 from headway.run.progress import Told, open_progress
-from headway.run.results import Plan, Results
+from headway.run.reading import Plan
+from headway.run.results import Results
 from headway.run.retry import Retry
 
 __all__ = ["map"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from headway.errors import UsageError
 from headway.run.auto import Auto, Opened
 from headway.run.backends.contract import Backend, Setup
+from headway.run.backends.ending import abandon_at_exit
 from headway.run.backends.open import check, open_backend
 from headway.run.choice import Choice, Fixed
 from headway.run.flow import Stage
@@ -105,7 +106,7 @@ class StageOptions:
         retry = self.retries if isinstance(self.retries, Retry) else Retry(self.retries)
         return Stage(
             fn,
-            choose(fn, self, loop=loop, inline=inline),
+            choose(fn, self, loop=loop, inline=inline, awaited=False),
             star=star,
             ordered=self.ordered,
             on_error=self.on_error,
@@ -116,9 +117,21 @@ class StageOptions:
 
 
 def choose(
-    fn: Callable[..., Any], options: StageOptions, *, loop: asyncio.AbstractEventLoop | None, inline: bool
+    fn: Callable[..., Any],
+    options: StageOptions,
+    *,
+    loop: asyncio.AbstractEventLoop | None,
+    inline: bool,
+    awaited: bool,
 ) -> Choice:
     """The backend for a function, or what will choose it.
+
+    Args:
+        fn: The function.
+        options: How it is to run.
+        loop: The event loop whose task reads the results, if it is one.
+        inline: Whether calls may run in the reader's thread.
+        awaited: Whether the program waits for the calls before it ends.
 
     Raises:
         UsageError: The options do not go together.
@@ -128,7 +141,7 @@ def choose(
     if on == "auto" and not is_coroutine_function(fn):
         return Auto(
             fn,
-            Opened(options.workers, options.setup),
+            Opened(options.workers, options.setup, awaited=awaited),
             inline=inline and options.initializer is None and options.memory_bytes is None,
             stops=options.timeout_s is not None or options.memory_bytes is not None,
         )
@@ -146,4 +159,6 @@ def choose(
             f"timeout_s={options.timeout_s!r}: a call on {backend.name} cannot be stopped",
             hint="on='processes' can; or give the call itself a time limit",
         )
+    if not awaited and backend is not on:
+        abandon_at_exit(backend)
     return Fixed(backend, owned=backend is not on)

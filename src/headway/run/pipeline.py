@@ -10,7 +10,8 @@ from headway.errors import UsageError
 from headway.run.flow import Stage
 from headway.run.options import On, OnError, StageOptions
 from headway.run.progress import Told, open_progress
-from headway.run.results import Plan, Results
+from headway.run.reading import Plan
+from headway.run.results import Results
 from headway.run.retry import Retry
 
 if TYPE_CHECKING:

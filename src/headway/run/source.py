@@ -25,6 +25,11 @@ class Source:
         self.failure: BaseException | None = None
         self._pull_ns = 0.0
 
+    @property
+    def slow(self) -> bool:
+        """Whether an item takes longer than a millisecond to come."""
+        return self._pull_ns > 1_000_000
+
     def get(self, count: int) -> list[Any]:
         """Up to `count` items; fewer at the end, or when the source is too slow to give so many in a millisecond."""
         if self.ended:

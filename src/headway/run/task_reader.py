@@ -11,12 +11,17 @@ from typing import Any
 from headway.run.batch import Portion
 from headway.run.source import Source
 
-__all__ = ["AsyncQueue", "AsyncSource", "running_loop"]
+__all__ = ["AsyncQueue", "AsyncSource", "pause", "running_loop"]
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
     """The event loop of the task that asks."""
     return asyncio.get_running_loop()
+
+
+async def pause() -> None:
+    """Let other tasks run."""
+    await asyncio.sleep(0)
 
 
 class AsyncQueue:

@@ -10,15 +10,21 @@ import weakref
 
 from headway.run.backends.contract import Backend
 
-__all__ = ["finish_before_exit", "forget", "forget_all"]
+__all__ = ["abandon_at_exit", "finish_before_exit", "forget", "forget_all"]
 
 _open: weakref.WeakSet[Backend] = weakref.WeakSet()
+_abandoned: weakref.WeakSet[Backend] = weakref.WeakSet()
 
 
 def finish_before_exit(backend: Backend) -> None:
     """Close a backend before the program ends, if it is still open then."""
     _register(type(backend))
     _open.add(backend)
+
+
+def abandon_at_exit(backend: Backend) -> None:
+    """Let the program end without what it has: it belongs to a map, and is wanted only while somebody reads."""
+    _abandoned.add(backend)
 
 
 def forget(backend: Backend) -> None:
@@ -46,4 +52,4 @@ def _register(_: type[Backend]) -> None:
 def _finish() -> None:
     interrupted = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
     for backend in list(_open):
-        backend.close(abort=interrupted)
+        backend.close(abort=interrupted or backend in _abandoned)
