@@ -13,6 +13,7 @@ from headway import seam
 from headway.errors import UsageError
 from headway.run.auto import Auto, Opened
 from headway.run.backends.contract import Backend
+from headway.run.backends.lent import Lent
 from headway.run.batch import Batch, Portion
 from headway.run.choice import Choice
 from headway.run.future import Future
@@ -32,7 +33,8 @@ _KNOWN = 256
 class Executor(concurrent.futures.Executor):
     """Runs calls and gives their futures (PEP 3148); for `with`, `async with`, and whatever takes an executor.
 
-    `map` is that of concurrent.futures and submits everything at once; `headway.map(..., on=executor)` is lazy.
+    `map` is that of concurrent.futures and submits everything at once; `headway.map(..., on=executor)` is lazy,
+    uses the same workers and leaves them open.
 
     Args:
         on: As for `headway.map`. "auto" learns for each function: its first calls run on threads.
@@ -121,6 +123,13 @@ class Executor(concurrent.futures.Executor):
                 choice = Auto(fn, self._opened, inline=False, stops=stops)
             known = self._choices[key] = name_of(fn), choice
         return known[1]
+
+    def _lend(self) -> Lent | None:
+        """The backend for calls of others, which end with them; None if there is not one for all functions."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+        return None if self._fixed is None else Lent(self._fixed.backend, self._options.timeout_s)
 
     def _give(self, batch: Batch, backend: Backend) -> None:
         if seam.observers:

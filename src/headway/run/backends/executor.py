@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from headway.errors import WorkerDied
 from headway.run.backends.calls import Calls, Outcomes, make
-from headway.run.backends.contract import Setup
+from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion
 from headway.run.cores import available_cores
@@ -31,6 +31,7 @@ class Borrowed(Windowed):
         executor: It.
         workers: How many of its workers to use; None is all of them.
         setup: The initializer runs in each of its threads or processes before the first of our calls.
+        by_value: Whether what belongs to `__main__` goes by value, since its workers have another `__main__`.
     """
 
     name: ClassVar[str] = "executor"
@@ -38,14 +39,22 @@ class Borrowed(Windowed):
     stops: ClassVar[bool] = False
     local: ClassVar[bool] = False
 
-    def __init__(self, executor: Submits, workers: int | None = None, setup: Setup = Setup()) -> None:
+    def __init__(
+        self,
+        executor: Submits,
+        workers: int | None = None,
+        setup: Setup = Setup(),
+        *,
+        by_value: bool = False,
+    ) -> None:
         own = getattr(executor, "_max_workers", None)
         super().__init__(workers or (own if isinstance(own, int) else None) or available_cores(), setup)
         self._executor = executor
         self._key = os.urandom(8).hex()
+        self._by_value = by_value
 
     def _start(self, chunk: Chunk) -> None:
-        calls = Calls(chunk, self._setup, self._key, by_value=False)
+        calls = Calls(chunk, self._setup, self._key, by_value=self._by_value)
         chunk.handle = self._submit(chunk, calls)
         chunk.handle.add_done_callback(lambda future: self._ended(chunk, future))
 
@@ -81,8 +90,16 @@ class BorrowedThreads(Borrowed):
         return self._executor.submit(chunk.context.copy().run, make, calls)  # type: ignore[no-any-return]
 
 
-def borrow(executor: Submits, workers: int | None = None, setup: Setup = Setup()) -> Borrowed:
-    """Wrap an executor in the class that fits it."""
+def borrow(executor: Submits, workers: int | None = None, setup: Setup = Setup()) -> Backend:
+    """Wrap an executor in the class that fits it; of one of ours, its backend."""
+    from headway.run.executor import Executor  # which has backends
+
+    if isinstance(executor, Executor):
+        lent = executor._lend()
+        # How many calls run at a time, and what they begin with, is for whoever made the workers to say.
+        if lent is not None and workers is None and setup.initializer is None and setup.memory_bytes is None:
+            return lent
+        return Borrowed(executor, workers, setup, by_value=True)
     # Subtle: an InterpreterPoolExecutor is a ThreadPoolExecutor, but its calls see nothing of ours.
     threads = isinstance(executor, ThreadPoolExecutor) and "Interpreter" not in type(executor).__name__
     return (BorrowedThreads if threads else Borrowed)(executor, workers, setup)
