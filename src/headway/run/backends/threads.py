@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from concurrent.futures import CancelledError
 from typing import ClassVar
 
@@ -80,22 +81,28 @@ class Threads(Backend):
         One at a time: each that has begun starts the next, so that nobody waits for many of them.
         """
         if not self._beginning and len(self._threads) < self.workers:
-            self._beginning = True
             self._start()
 
     def _start(self) -> None:
-        number = next(self._numbers)
-        thread = threading.Thread(
-            target=self._work, args=(number,), name=f"{self._name}-{number + 1}", daemon=True
-        )
-        self._threads[number] = thread
+        number, thread = self._make()
         try:
             thread.start()
         except RuntimeError:
-            self._beginning = False
-            del self._threads[number]
+            self._unmake(number)
             if not self._threads:  # otherwise those that run will do it
                 raise
+
+    def _make(self) -> tuple[int, threading.Thread]:
+        number = next(self._numbers)
+        name = f"{self._name}-{number + 1}"
+        thread = threading.Thread(target=self._work, args=(number,), name=name, daemon=True)
+        self._threads[number] = thread
+        self._beginning = True
+        return number, thread
+
+    def _unmake(self, number: int) -> None:
+        self._beginning = False
+        del self._threads[number]
 
     def resize(self, workers: int) -> None:
         with self._lock:
@@ -121,7 +128,10 @@ class Threads(Backend):
             forget(self)
         while wait and not abort and threads:
             for thread in threads:
-                thread.join()
+                if thread.ident is None:
+                    time.sleep(0.001)  # another is just starting it
+                else:
+                    thread.join()
             with self._lock:
                 threads = self._others()  # that those have started
 
@@ -177,10 +187,19 @@ class Threads(Backend):
         """This thread has begun: start another if more than `mine` batches wait."""
         self._beginning = False
         # Subtle: with a GIL, who puts something after this look sees that no thread is beginning.
-        if not _GIL or self._queue.qsize() > mine:
+        if _GIL and self._queue.qsize() <= mine:
+            return
+        with self._lock:
+            full = self._beginning or self._closed or len(self._threads) >= self.workers
+            if full or self._queue.qsize() <= mine:
+                return
+            number, thread = self._make()
+        # Not under the lock, for which the thread that begins would have to wait.
+        try:
+            thread.start()
+        except RuntimeError:
             with self._lock:
-                if self._queue.qsize() > mine and not self._closed:
-                    self._grow()
+                self._unmake(number)
 
     def _run(self, work: Running, name: str) -> None:
         if self._initializer_failed is not None:
