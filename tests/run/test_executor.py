@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
 import weakref
@@ -257,6 +258,39 @@ def test_coroutine_functions_run_in_an_event_loop() -> None:
     with headway.Executor() as executor:
         futures: list[Future[Any]] = [executor.submit(call, n) for n in range(5)]
         assert [future.result() for future in futures] == [0, 2, 4, 6, 8]
+
+
+class CalledTask:
+    async def __call__(self, number: int) -> int:
+        return number
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes", "serial", "an executor", "auto"])
+def test_a_coroutine_function_is_refused_where_no_event_loop_runs_it(kind: str) -> None:
+    async def call(number: int) -> int:
+        return number
+
+    with headway.Executor("auto" if kind == "auto" else "serial") as inner:
+        on = inner if kind in ("an executor", "auto") else kind
+        with headway.Executor(on) as executor:
+            assert executor.submit(pow, 2, 3).result() == 8
+            for fn in (call, functools.partial(call), CalledTask(), call):
+                with pytest.raises(headway.UsageError, match="is a coroutine function, which on="):
+                    executor.submit(fn, 1)
+                with pytest.raises(headway.UsageError, match="is a coroutine function, which on="):
+                    headway.map(fn, [1], on=executor)
+            assert executor.submit(pow, 2, 3).result() == 8
+
+
+def test_a_coroutine_function_runs_in_the_event_loop_of_an_executor() -> None:
+    async def call(number: int) -> int:
+        return number
+
+    with headway.Executor("asyncio") as executor:
+        assert list(headway.map(call, range(3), on=executor)) == [0, 1, 2]
+        with headway.Executor(executor) as outer:
+            future: Future[Any] = outer.submit(call, 3)
+            assert future.result() == 3
 
 
 def test_failed_calls_are_tried_again() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any, ParamSpec, Self, TypeVar
@@ -75,6 +76,8 @@ class Executor(concurrent.futures.Executor):
         self._timers: set[threading.Timer] = set()
         self._opened = Opened(workers, self._options.setup, awaited=True)
         self._choices: dict[object, tuple[str, Choice]] = {}
+        self._checked: Callable[[], object] = lambda: self
+        """The code of the function that was last found to be one that can run here, or what has no code itself."""
         self._fixed = (
             None if on == "auto" else choose(abs, self._options, loop=None, inline=False, awaited=True)
         )
@@ -86,7 +89,10 @@ class Executor(concurrent.futures.Executor):
             Its future.
         Raises:
             RuntimeError: The executor is shut down.
+            UsageError: It is a coroutine function, and there is no event loop to run it.
         """
+        if self._fixed is not None and getattr(fn, "__code__", fn) is not self._checked():
+            self._check(fn)
         future: Future[T] = Future(self._stop)
         with self._lock:
             if self._closed:
@@ -106,6 +112,11 @@ class Executor(concurrent.futures.Executor):
             backend = choice.backend
         self._give(batch, backend)
         return future
+
+    def _check(self, fn: Callable[..., Any]) -> None:
+        self._options.check(fn)
+        with contextlib.suppress(TypeError):  # it has no weak references, and is looked at each time
+            self._checked = weakref.ref(getattr(fn, "__code__", fn))
 
     def _choice(self, fn: Callable[..., Any]) -> Choice:
         if self._fixed is not None:

@@ -44,6 +44,18 @@ def _is_marked(fn: Any) -> bool:
     return bool(flags & _COROUTINE) or hasattr(fn, "_is_coroutine_mark")
 
 
+def _kind(on: On) -> str:
+    """The name of the backend that makes the calls; of executors that are not ours, and that choose, "executor"."""
+    if isinstance(on, str):
+        return on
+    if isinstance(on, Backend):
+        return on.name
+    from headway.run.executor import Executor as Ours  # which has options
+
+    lent = on._lend() if isinstance(on, Ours) else None
+    return "executor" if lent is None else lent.name
+
+
 @dataclass(frozen=True)
 class StageOptions:
     """Everything that says how a function is run over items; see `headway.map`."""
@@ -81,7 +93,7 @@ class StageOptions:
         Raises:
             UsageError: It is a coroutine function, which only an event loop runs.
         """
-        if isinstance(self.on, str) and self.on not in ("auto", "asyncio") and is_coroutine_function(fn):
+        if is_coroutine_function(fn) and _kind(self.on) not in ("auto", "asyncio"):
             raise UsageError(
                 f"{getattr(fn, '__qualname__', fn)} is a coroutine function, which on={self.on!r} cannot run",
                 hint="leave `on` out, or give on='asyncio'",
