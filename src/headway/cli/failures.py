@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import headway
 
-__all__ = ["Failures"]
+__all__ = ["Failures", "shorten", "trace_of"]
 
 _SHOWN = 3
 _SHOWN_TYPES = 10
@@ -45,19 +45,20 @@ class Failures:
             # Without its frames, which would keep the function's data alive; the text is all that is needed.
             kept.append(_Failure(where, line[: _LONGEST_INPUT + 1], error))
 
-    def report(self, calls: int, name: str) -> str:
+    def report(self, calls: int, name: str, *, details: bool) -> str:
         """Say how many failed, of what and where.
 
         Args:
             calls: How many have ended.
             name: Of the function.
+            details: Whether to say more than how many.
         """
         lines = [f"{self.count:,} of {calls:,} calls of {name} failed"]
-        kinds = sorted(self._counts, key=lambda kind: -self._counts[kind])
+        kinds = sorted(self._counts, key=lambda kind: -self._counts[kind]) if details else []
         for kind in kinds[:_SHOWN_TYPES]:
             lines.append(f"  {kind} ({self._counts[kind]:,})")
             for where, line, error in self._first[kind]:
-                lines.append(f"    {where}, {_shorten(line)}: {_message(error)}{_place(error)}")
+                lines.append(f"    {where}, {shorten(line)}: {_message(error)}{_place(error)}")
             if self._counts[kind] > _SHOWN:
                 lines.append("    ...")
         if len(kinds) > _SHOWN_TYPES:
@@ -82,7 +83,8 @@ def _kind(error: BaseException) -> str:
     )
 
 
-def _shorten(line: bytes) -> str:
+def shorten(line: bytes) -> str:
+    """A line for people, on one line."""
     text = line[:_LONGEST_INPUT].decode("utf-8", "surrogateescape")
     return repr(text) + ("..." if len(line) > _LONGEST_INPUT else "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import sys
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from typing import Any
 import click
 
 from headway.cli.bar import Bar
-from headway.cli.failures import Failures, trace_of
+from headway.cli.failures import Failures, shorten, trace_of
 from headway.cli.lines import Lines
 from headway.cli.output import Output
 from headway.errors import UsageError
+from headway.run.backends.open import is_known, names_like
 from headway.run.batch import Portion
 from headway.run.feed import Feed
 from headway.run.flow import Stage
@@ -118,6 +120,8 @@ def map(  # noqa: A001 (the verb's name)
     """  # noqa: D205, D301 (click's mark for lines that are not to be joined)
     if star and not as_json:
         raise UsageError("--star without --json: a line of text is one argument", hint="--json --star")
+    if on != "auto" and not is_known(on):
+        raise UsageError(f"--on {on}: there is no such backend", hint=names_like(on))
     options = StageOptions(
         on=on,
         workers=workers,
@@ -138,7 +142,13 @@ def _open(target: Target, on: str, as_json: bool, star: bool) -> LineCall:
     call = LineCall.open(target, as_json, star)
     if not star:
         _check_signature(call.func)
-    if on == "asyncio" or is_coroutine_function(call.func):
+    coroutine = is_coroutine_function(call.func)
+    if coroutine and on not in ("auto", "asyncio"):
+        raise UsageError(
+            f"{target.function} is a coroutine function, which --on {on} cannot run",
+            hint="leave --on out, or --on asyncio",
+        )
+    if on == "asyncio" or coroutine:
         call = AsyncLineCall.open(target, as_json, star)
     return call
 
@@ -229,7 +239,7 @@ class _Map:
         finally:
             self._bar.close()
             if self._failures.count:
-                self._say(self._failures.report(self._taken, self._name))
+                self._say(self._failures.report(self._taken, self._name, details=not self._halt))
             if early:
                 _do_not_wait()
         return 1 if self._failures.count else 0
@@ -237,9 +247,18 @@ class _Map:
     def _stages(self, loop: asyncio.AbstractEventLoop | None) -> list[Stage]:
         options = self._options
         assert isinstance(options.retries, int)
+        # Where the backend is not yet chosen, the timeout has a say in the choice.
+        wanted = options if options.on == "auto" else dataclasses.replace(options, timeout_s=None)
+        choice = choose(self._call, wanted, loop=loop, inline=True, awaited=False)
+        if options.timeout_s is not None and not choice.backend.stops:
+            choice.close(wait=False, abort=True)
+            raise UsageError(
+                f"--timeout {options.timeout_s:g}: a call on {choice.backend.name} cannot be stopped",
+                hint="--on processes; or give the function itself a time limit",
+            )
         self._stage = _LineStage(
             self._call,
-            choose(self._call, options, loop=loop, inline=True, awaited=False),
+            choice,
             ordered=options.ordered,
             on_error=options.on_error,
             retry=Retry(options.retries) if options.retries else None,
@@ -272,11 +291,12 @@ class _Map:
 
     def _fail(self, error: BaseException) -> None:
         number, line = self._stage.line_of(error)
+        self._call.name_lines(error)
         where = self._lines.where(number)
         self._failures.add(where, line, error)
         if self._halt:
             self._bar.close()
-            self._say(f"{trace_of(error)}halted at {where}\n")
+            self._say(f"{trace_of(error)}halted at {where}, {shorten(line)}\n")
 
     def _say(self, text: str) -> None:
         if sys.stderr is not None:

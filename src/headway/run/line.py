@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from types import CoroutineType
 from typing import Any
 
-from headway.errors import UsageError
+from headway.errors import CallError, UsageError
 from headway.target import Target
 
 __all__ = ["AsyncLineCall", "Line", "LineCall"]
@@ -45,7 +46,7 @@ class LineCall(functools.partial[Any]):
         """
         made = cls(target.load())
         made.target, made.json, made.star = target, json, star
-        made.__dict__["__qualname__"] = f"{target.module}:{target.function}"
+        made.__dict__["__qualname__"] = made._name
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -59,6 +60,17 @@ class LineCall(functools.partial[Any]):
             value.close()
             raise UsageError("the function returned a coroutine", hint="--on asyncio")
         return self._text(value)
+
+    def name_lines(self, error: BaseException) -> None:
+        """Let the message of a failure that names a call name the line alone, as it was typed."""
+        if isinstance(error, CallError):
+            call = re.escape(f"{self._name}((") + r"\d+, b(.*)\)\)"
+            message = re.sub(call, lambda found: f"{self._name}({_as_text(found[1])})", error.message)
+            error.args = (message, *error.args[1:])
+
+    @property
+    def _name(self) -> str:
+        return f"{self.target.module}:{self.target.function}"
 
     def _arguments(self, line: bytes) -> tuple[list[Any], dict[str, Any]]:
         text = line.decode("utf-8", "surrogateescape")
@@ -83,6 +95,9 @@ class LineCall(functools.partial[Any]):
                 return json.dumps(value, allow_nan=False, ensure_ascii=False).encode() + b"\n"
             except UnicodeEncodeError:
                 return json.dumps(value, allow_nan=False).encode() + b"\n"
+            except (TypeError, ValueError) as error:
+                kind = type(value).__name__
+                raise ValueError(f"the result is no JSON: {self._name} returned {kind}: {error}") from None
         if value is None:
             return None
         if isinstance(value, bytes):
@@ -103,3 +118,13 @@ class AsyncLineCall(LineCall):
                 hint="--on asyncio is for coroutine functions",
             )
         return self._text(await outcome)
+
+
+def _as_text(literal: str) -> str:
+    """The text of a line of which a message shows the bytes, without their `b`; both as Python writes them."""
+    import ast
+
+    try:
+        return repr(ast.literal_eval(f"b{literal}").decode("utf-8", "surrogateescape"))
+    except (SyntaxError, ValueError):  # a long one is cut
+        return literal

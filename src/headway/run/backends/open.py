@@ -13,7 +13,7 @@ from headway.run.number import is_whole
 if TYPE_CHECKING:
     from headway.run.backends.executor import Submits
 
-__all__ = ["NAMES", "check", "names_like", "open_backend"]
+__all__ = ["NAMES", "check", "is_known", "names_like", "open_backend"]
 
 
 class _Place(NamedTuple):
@@ -83,22 +83,26 @@ def check(on: object) -> None:
                 hint=f"workers={on}" if is_whole(on) else f"{names_like('')}; or an executor",
             )
         return
-    scheme, _, rest = on.partition("://")
-    if not (rest and scheme in _SCHEMES) and on not in _PLACES:
-        word = scheme if rest else on
-        raise UsageError(f"there is no backend {on!r}", hint=f"{names_like(word)}; or an executor")
+    if not is_known(on):
+        raise UsageError(f"there is no backend {on!r}", hint=f"{names_like(on)}; or an executor")
     if on == "processes" and sys.platform != "linux":
         raise UsageError(
             "on='processes' needs Linux", hint="on=concurrent.futures.ProcessPoolExecutor() works here"
         )
 
 
-def names_like(word: str) -> str:
-    """For a hint: the name that a word may be meant to be, and all that there are."""
+def is_known(on: str) -> bool:
+    """Whether it is the name of a backend, or the URL of a cluster."""
+    scheme, _, rest = on.partition("://")
+    return (bool(rest) and scheme in _SCHEMES) or on in _PLACES
+
+
+def names_like(on: str) -> str:
+    """For a hint: what an unknown name may be meant to be, and all names that there are."""
     import difflib  # only for who has mistaken a name
 
-    known = f"one of {', '.join(NAMES)}, dask://HOST:PORT or ray://HOST:PORT"
-    close = difflib.get_close_matches(word, [name for name in (*NAMES, "auto") if name != word], n=1)
+    known = f"one of auto, {', '.join(NAMES)}, dask://HOST:PORT or ray://HOST:PORT"
+    close = difflib.get_close_matches(on.partition("://")[0], ["auto", *NAMES], n=1)
     return f"did you mean {close[0]!r}? It is {known}" if close else f"it is {known}"
 
 
