@@ -37,6 +37,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (["trace", "-m"], "a module after -m is missing"),
         (["trace", "--"], "a command after -- is missing"),
+        (
+            ["trace", "-c", "print(1)"],
+            "-c is an option of Python, not of headway\nhint: headway trace -- python -c ...",
+        ),
+        (["report", "data.txt"], "data.txt is a file, and a trace is a directory\nhint: record one"),
+        (
+            ["report", "old/trace.json"],
+            "old/trace.json is a file, and a trace is a directory\nhint: headway report old",
+        ),
+        (["report", "none"], "none: no such directory\nhint: record one"),
         (["trace", "--nothing", "prog.py"], "No such option"),
         (["trace", "--buffer", "0", "prog.py"], "Invalid value for '--buffer'"),
         (["trace", "--buffer", "many", "prog.py"], "Invalid value for '--buffer'"),
@@ -107,6 +117,8 @@ def test_an_installation_without_the_library_cannot_observe(
         ("-- -m x", ("", "command", "-m x")),
         ("-o d -- ls -- x", ("-o d", "command", "ls -- x")),
         ("- a", ("", "script", "- a")),
+        ("-o d -c x", ("-o d", "code", "-c x")),
+        ("-o -c prog.py -c x", ("-o -c", "script", "prog.py -c x")),
         ("--help", ("--help", "", "")),
     ],
 )

@@ -23,8 +23,8 @@ def split_program(args: list[str], with_value: set[str]) -> tuple[list[str], str
         args: As typed, after `headway trace`.
         with_value: Names of headway's own options whose value is the next argument.
     Returns:
-        Headway's own arguments; what kind the program is: `script`, `module`, `command` or nothing; the
-        program with its arguments.
+        Headway's own arguments; what kind the program is: `script`, `module`, `command`, `code` or nothing;
+        the program with its arguments.
     """
     at = 0
     while at < len(args):
@@ -35,6 +35,8 @@ def split_program(args: list[str], with_value: set[str]) -> tuple[list[str], str
             return args[:at], "module", args[at + 1 :]
         if word.startswith("-m") and not word.startswith("--"):
             return args[:at], "module", [word[2:], *args[at + 1 :]]
+        if word.startswith("-c"):
+            return args[:at], "code", args[at:]
         if word == "-" or not word.startswith("-"):
             return args[:at], "script", args[at:]
         at += 2 if word in with_value else 1
@@ -121,6 +123,8 @@ def trace(
 
 def _command(kind: str, program: list[str]) -> list[str]:
     """Turn what was typed into the command that runs, or say what is wrong with it."""
+    if kind == "code":
+        raise UsageError("-c is an option of Python, not of headway", hint="headway trace -- python -c ...")
     if not program or not program[0]:
         missing = {"module": "a module after -m", "command": "a command after --"}.get(kind, "a program")
         raise UsageError(

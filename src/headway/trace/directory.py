@@ -40,6 +40,12 @@ def open_directory(directory: Path) -> tuple[Meta, list[ProcessImage], list[str]
         TraceUnreadable: A file is not what its name says.
         TraceTooNew: The trace was written in a newer format.
     """
+    if directory.is_file():
+        inside = directory.name == META or directory.suffix == ".hw"
+        raise TraceNotFound(
+            f"{directory} is a file, and a trace is a directory",
+            hint=f"headway report {directory.parent}" if inside else "record one: headway trace script.py",
+        )
     if not directory.is_dir():
         raise TraceNotFound(f"{directory}: no such directory", hint="record one: headway trace script.py")
     files = sorted(directory.glob("process-*.hw"))

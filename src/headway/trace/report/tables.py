@@ -139,10 +139,13 @@ def _in_words(totals: Ints, columns: int) -> str:
 
 def lanes(contents: Contents, columns: int) -> Iterable[Text]:
     """A row a thread over time, the scale, and what the letters mean."""
+    rows = shown(contents)
     if contents.lanes is None or contents.trace.wall_ns <= 0:
         return
+    if not any(isinstance(unit, Thread) for unit in rows):
+        return
     used: set[int] = set()
-    for unit in shown(contents):
+    for unit in rows:
         used |= {kind for kind in bar(unit.totals, _BAR) if kind is not None}
         if isinstance(unit, Process):
             if unit.threads:
