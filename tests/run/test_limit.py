@@ -334,3 +334,10 @@ def test_a_generator_function_is_refused() -> None:
 def test_a_limit_that_cannot_be_kept_is_refused(concurrency: Any, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Limit(concurrency, **options)
+
+
+def test_a_limit_shows_how_many_are_in() -> None:
+    limit = Limit(3, per_s=0.3)
+    with limit:
+        assert repr(limit).startswith("<Limit 1/3 in, 0.3 per s at 0x")
+    assert repr(Limit(per_s=100)).startswith("<Limit 100 per s at 0x")

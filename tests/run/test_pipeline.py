@@ -163,3 +163,9 @@ def test_a_pipeline_without_steps_or_with_no_input_is_refused() -> None:
         headway.pipeline(3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="not a function"):
         headway.step(3)  # type: ignore[arg-type]
+
+
+def test_a_pipeline_shows_its_steps() -> None:
+    line = headway.pipeline([1, 2])
+    assert repr(line).startswith("<Pipeline list at 0x")
+    assert repr(line | abs | headway.step(str)).startswith("<Pipeline list | abs | str at 0x")

@@ -386,3 +386,13 @@ def test_an_outer_scope_forgets_the_inner_ones_that_were_left() -> None:
             with scope():
                 pass
         assert not outer._token._children
+
+
+def test_a_scope_shows_its_state_and_its_calls() -> None:
+    go = threading.Event()
+    with scope() as s:
+        assert repr(s).startswith("<Scope open 0/0 calls under way at 0x")
+        s.start(go.wait)
+        assert repr(s).startswith("<Scope open 1/1 calls under way at 0x")
+        go.set()
+    assert repr(s).startswith("<Scope left 0/1 calls under way at 0x")

@@ -215,6 +215,14 @@ class Limit:
     ) -> None:
         self.release()
 
+    def __repr__(self) -> str:
+        told = []
+        if self._concurrency is not None and self._free is not None:
+            told.append(f"{self._concurrency - self._free}/{self._concurrency} in")
+        if self._rate is not None:
+            told.append(f"{self._rate.per_s:g} per s")
+        return f"<Limit {', '.join(told)} at {id(self):#x}>"
+
     def _enter(self, waiter: Waiter | None = None) -> str:
         """Come in if that is allowed now; if not, let the waiter stand in line, or lead."""
         with self._lock:

@@ -106,9 +106,16 @@ class Pipeline(Generic[R]):
         items = self._items
         kept = not any(one.options.on_error == "skip" for one in self._steps)
         length = len(items) if isinstance(items, Sized) and kept else None
-        name = " | ".join(getattr(one.fn, "__qualname__", type(one.fn).__qualname__) for one in self._steps)
         plan = Plan(iter(items) if isinstance(items, Iterable) else items, length, self._stages)
-        return Results(plan, open_progress(self._progress, name))
+        return Results(plan, open_progress(self._progress, self._name))
+
+    @property
+    def _name(self) -> str:
+        return " | ".join(getattr(one.fn, "__qualname__", type(one.fn).__qualname__) for one in self._steps)
+
+    def __repr__(self) -> str:
+        steps = f" | {self._name}" if self._steps else ""
+        return f"<Pipeline {type(self._items).__qualname__}{steps} at {id(self):#x}>"
 
     def _stages(self, loop: asyncio.AbstractEventLoop | None) -> list[Stage]:
         # The reader's thread moves items between several stages, and must not be kept by one of them.

@@ -34,6 +34,11 @@ class Rate:
         self._due: int | None = None
         """When the next start is due by the rate alone: the standard's TAT, theoretical arrival time."""
 
+    @property
+    def per_s(self) -> float:
+        """Starts a second."""
+        return _SECOND_NS * self._scale / self._interval
+
     def wait_ns(self, now_ns: int) -> int:
         """How long the next start must wait yet; 0 if it need not."""
         if self._due is None:

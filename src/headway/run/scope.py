@@ -195,6 +195,10 @@ class Scope:
             raise UsageError(f"the scope has no winner; its policy is {self._ending.policy!r}")
         return self._ending.winner
 
+    def __repr__(self) -> str:
+        state = f"{self._state}{' cancelled' * self.cancelled}"
+        return f"<Scope {state} {len(self._jobs)}/{self._ending.started} calls under way at {id(self):#x}>"
+
     def __enter__(self) -> Self:
         refuse_in_loop("with headway.scope()", "async with headway.scope()")
         self._begin()
