@@ -71,11 +71,12 @@ def effect(fn: Callable[..., Any]) -> str | None:
     Returns:
         The reason, such as "it changes the list `seen`"; None if there is none to be seen.
     """
+    fn = _uncached(fn)
     while isinstance(fn, functools.partial):
         shared = [value for value in (*fn.args, *fn.keywords.values()) if isinstance(value, _SHARED)]
         if shared:
             return f"it is given a {type(shared[0]).__name__} of this process"
-        fn = fn.func
+        fn = _uncached(fn.func)
     owner = getattr(fn, "__self__", None)
     if isinstance(owner, (*_CONTAINERS, *_SHARED)):
         return f"it is a method of a {type(owner).__name__} of this process"
@@ -87,6 +88,11 @@ def effect(fn: Callable[..., Any]) -> str | None:
             return changed
         fn = fn.__func__
     return _of_function(fn, _DEPTH, set()) if isinstance(fn, types.FunctionType) else None
+
+
+def _uncached(fn: Any) -> Any:
+    """What `functools.cache` or `lru_cache` was put around."""
+    return fn.__wrapped__ if hasattr(fn, "cache_parameters") and hasattr(fn, "__wrapped__") else fn
 
 
 def _of_own_object(code: types.CodeType) -> str | None:
@@ -128,7 +134,7 @@ def _of_function(fn: types.FunctionType, depth: int, seen: set[types.CodeType]) 
         if not depth:
             continue
         for name in code.co_names + code.co_freevars:
-            called = value_of(name)
+            called = _uncached(value_of(name))
             if isinstance(called, types.FunctionType) and called.__module__ == fn.__module__:
                 found = _of_function(called, depth - 1, seen)
                 if found is not None:

@@ -55,6 +55,7 @@ class Calls:
             batch.fn, chunk.items, batch.star, dict(batch.kwargs), setup.initializer, setup.initargs, key, {}
         )
         self._by_value = by_value
+        self._key = key.encode()
 
     def open(self) -> _Load:
         """What they consist of."""
@@ -63,26 +64,30 @@ class Calls:
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         load = self._load
         try:
-            return (PackedCalls, _pack(load, protocol, by_value=self._by_value))
+            return (PackedCalls, self._pack(load, protocol))
         except Exception as error:
             from headway.run.process.unpicklable import cannot_send
 
             # Is it the function, with what belongs to it, or some of the items?
             name = getattr(load.fn, "__qualname__", None) or repr(load.fn)
             try:
-                _pack(load._replace(items=()), protocol, by_value=self._by_value)
+                self._pack(load._replace(items=()), protocol)
             except Exception:
                 raise cannot_send((load.fn, load.kwargs, load.initargs), name, error) from error
             items, unsent = [], dict[int, CannotSend]()
             for place, item in enumerate(load.items):
                 try:
-                    _pack(item, protocol, by_value=self._by_value)
+                    self._pack(item, protocol)
                 except Exception as why:
                     unsent[place] = cannot_send(item, "args" if load.star else "args[0]", why)
                 else:
                     items.append(item)
             load = load._replace(items=items, unsent=unsent)
-            return (PackedCalls, _pack(load, protocol, by_value=self._by_value))
+            return (PackedCalls, self._pack(load, protocol))
+
+    def _pack(self, what: Any, protocol: int) -> tuple[Any, ...]:
+        # Cached functions keep what they know for as long as the backend is the same.
+        return _pack(what, protocol, by_value=self._by_value, salt=self._key)
 
     def pack(self) -> PackedCalls:
         """Pack now what a carrier would pack when it is too late to tell why it cannot.
@@ -262,29 +267,27 @@ def _initialize(load: _Load) -> InitializerFailed | None:
     return done[load.key]
 
 
-def _pack(what: Any, protocol: int, *, by_value: bool = False) -> tuple[Any, ...]:
+def _pack(what: Any, protocol: int, *, by_value: bool = False, salt: bytes = b"") -> tuple[Any, ...]:
     """Pickle it, arrays apart where the protocol can."""
     buffers: list[pickle.PickleBuffer] = []
     apart = buffers.append if protocol >= 5 else None
-    dumps = pickle.dumps
-    if by_value:
-        dumps = _cloudpickle_dumps() or pickle.dumps
-    try:
-        data = dumps(what, protocol=protocol, buffer_callback=apart)
-    except Exception:
-        fallback = _cloudpickle_dumps()
-        if fallback is None or fallback is dumps:
-            raise
-        buffers.clear()
-        data = fallback(what, protocol=protocol, buffer_callback=apart)
-    return (data, *buffers)
+    if not by_value or _by_value() is None:
+        try:
+            return (pickle.dumps(what, protocol, buffer_callback=apart), *buffers)
+        except Exception:
+            if _by_value() is None:
+                raise
+            buffers.clear()
+    stronger = _by_value()
+    assert stronger is not None
+    return (stronger(what, apart, protocol=protocol, salt=salt), *buffers)
 
 
 @functools.cache
-def _cloudpickle_dumps() -> Callable[..., bytes] | None:
+def _by_value() -> Callable[..., bytes] | None:
     try:
-        dumps: Callable[..., bytes] = importlib.import_module("cloudpickle").dumps
-    except ImportError:
+        dumps: Callable[..., bytes] = importlib.import_module("headway.run.process.by_value").pickle_by_value
+    except ImportError:  # no cloudpickle
         return None
     return dumps
 

@@ -69,6 +69,8 @@ def _parts(thing: object) -> Iterator[tuple[object, str]]:
         yield thing.__func__, ".__func__"
     elif isinstance(thing, types.FunctionType):
         yield from _parts_of_function(thing)
+    elif hasattr(thing, "cache_parameters"):
+        yield getattr(thing, "__wrapped__", None), ".__wrapped__"
     elif not isinstance(thing, (type, types.ModuleType)):
         yield from _parts_of_instance(thing)
 

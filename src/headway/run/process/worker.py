@@ -148,6 +148,8 @@ class Worker:
             elif kind == wire.PARK:
                 self._calls.clear()
                 self._context = 0, Context()
+                if "headway.run.process.cached" in sys.modules:
+                    sys.modules["headway.run.process.cached"].forget()
             came.close()
 
     def _comes_soon(self) -> bool:
