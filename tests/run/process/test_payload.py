@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -139,6 +140,40 @@ def test_a_result_that_cannot_be_sent_fails_its_call_alone_and_is_named(client: 
     error = outcome.errors[1]
     assert isinstance(error, CannotSend)
     assert error.path == "result['a'][0]"
+
+
+@pytest.mark.parametrize("mode", ["r", "w", "rb", "r+b"])
+def test_an_open_file_is_not_sent(client: Client, tmp_path: Path, mode: str) -> None:
+    (tmp_path / "file").touch()
+    with open(tmp_path / "file", mode) as file:
+        kind = f"_io.{type(file).__name__}"
+        error = client.start(lambda x: 1, [{"file": file}]).wait().errors[0]
+        assert isinstance(error, CannotSend)
+        assert error.message == f"args[0]['file']: cannot pickle '{kind}' object"
+        error = client.start(lambda x: file, [0]).wait().errors[0]
+        assert isinstance(error, CannotSend)
+        assert error.path.endswith(".file")
+    error = client.start(lambda path: path.open(mode), [tmp_path / "file"]).wait().errors[0]
+    assert isinstance(error, CannotSend)
+    assert error.path == "result"
+
+
+def test_an_exception_comes_without_its_open_file(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    def fail(path: Path) -> None:
+        raise ValueError("bad", path.open())
+
+    error = client.start(fail, [tmp_path / "file"]).wait().errors[0]
+    assert isinstance(error, ValueError)
+    assert "_io.TextIOWrapper" in error.args[1]
+    assert "args[1]" in error.__notes__[0]
+
+
+def test_a_function_may_have_stdout_at_hand(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.devnull, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert client.run(lambda x: out is sys.stdout, [1]) == [True]
 
 
 class OnlyThere:

@@ -28,7 +28,7 @@ _lock = threading.RLock()
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Cloudpickle's pickler, which also knows context variables and cached functions.
+    """Cloudpickle's pickler, which also knows context variables and cached functions, and refuses files.
 
     Args:
         file: Where the pickle goes.
@@ -53,6 +53,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             name = name_of(thing)
             if name is not None:
                 return find_variable, name
+        if isinstance(thing, io.TextIOWrapper) and thing is not sys.stdout and thing is not sys.stderr:
+            # As pickle says of other files. Cloudpickle would read it, and send a copy of what is in it.
+            raise TypeError(f"cannot pickle '{type(thing).__module__}.{type(thing).__qualname__}' object")
         if isinstance(thing, CACHED) and not _goes_by_name(thing):
             return self._reduce_cached(thing)
         return super().reducer_override(thing)

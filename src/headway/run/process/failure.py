@@ -7,9 +7,8 @@ import io
 import pickle
 from typing import Any
 
-import cloudpickle
-
 from headway.errors import RemoteError
+from headway.run.process.by_value import Pickler
 
 __all__ = ["RemoteTraceback", "pack_failure", "unpack_failure"]
 
@@ -82,11 +81,11 @@ def _pickle(thing: object, strict: bool) -> bytes:
         return file.getvalue()
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+class _Pickler(Pickler):
     """Rebuilds exceptions without calling `__init__`, whose arguments may not be the `args` they keep."""
 
     def __init__(self, file: io.BytesIO, strict: bool) -> None:
-        super().__init__(file, protocol=5)
+        super().__init__(file)
         self._strict = strict
 
     def reducer_override(self, thing: Any) -> Any:
