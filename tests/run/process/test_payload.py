@@ -8,13 +8,14 @@ import pickle
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import headway
 from headway.errors import CannotSend, RemoteError
 
 from .conftest import Client, MakeClient
@@ -140,6 +141,25 @@ def test_a_result_that_cannot_be_sent_fails_its_call_alone_and_is_named(client: 
     error = outcome.errors[1]
     assert isinstance(error, CannotSend)
     assert error.path == "result['a'][0]"
+    assert "returned a dict: cannot pickle '_thread.lock' object" in error.message
+    assert error.hint == "leave result['a'][0] out of what is returned"
+
+
+@pytest.mark.parametrize("on", ["processes", "an executor"])
+def test_a_result_that_cannot_be_sent_is_named_with_its_function_and_what_to_return(on: str) -> None:
+    def count_up(limit: int, *, start: int = 0) -> Iterator[int]:
+        yield from range(start, limit)
+
+    with headway.Executor("processes", 2) as executor:
+        if on == "processes":
+            error = executor.submit(count_up, 3, start=1).exception()
+        else:  # with fewer workers, calls go through `submit`
+            results = headway.map(count_up, [3], on=executor, workers=1, on_error="return")
+            error = next(results)  # type: ignore[assignment]
+    assert isinstance(error, CannotSend)
+    assert error.message.startswith("result: test_a_result_that")
+    assert error.message.endswith("count_up returned a generator: cannot pickle 'generator' object")
+    assert error.hint == "return a list of what it yields"
 
 
 @pytest.mark.parametrize("mode", ["r", "w", "rb", "r+b"])

@@ -137,7 +137,7 @@ def make(calls: Calls | PackedCalls) -> Outcomes:
     spent = Spent(0, started_ns, time.monotonic_ns(), time.thread_time_ns() - cpu_ns, worker)
     if load.unsent:
         values, errors = _with_unsent(values, errors, load.unsent)
-    return Outcomes(values, errors, None, spent)
+    return Outcomes(values, errors, None, spent, load.fn)
 
 
 def _with_unsent(
@@ -163,15 +163,22 @@ class Outcomes:
         errors: As in `Portion`.
         failure: Why none of them ran; the others are then empty.
         spent: As in `Portion`; the carrier knows when they were sent.
+        fn: What was called, for messages.
     """
 
     def __init__(
-        self, values: list[Any], errors: dict[int, BaseException], failure: BaseException | None, spent: Spent
+        self,
+        values: list[Any],
+        errors: dict[int, BaseException],
+        failure: BaseException | None,
+        spent: Spent,
+        fn: object = None,
     ) -> None:
         self._values = values
         self._errors = errors
         self._failure = failure
         self._spent = spent
+        self._fn = fn
 
     def portion(self, chunk: Chunk) -> Portion:
         """These outcomes as those of a chunk."""
@@ -190,9 +197,9 @@ class Outcomes:
                 try:
                     _pack(value, protocol)
                 except Exception as why:
-                    from headway.run.process.unpicklable import cannot_send
+                    from headway.run.process.unpicklable import cannot_return
 
-                    errors[place] = cannot_send(value, "result", why)
+                    errors[place] = cannot_return(value, self._fn, why)
                     values[place] = None
             data, *buffers = _pack(values, protocol)
         from headway.run.process.failure import pack_failure

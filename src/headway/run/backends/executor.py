@@ -97,7 +97,8 @@ def borrow(executor: Submits, workers: int | None = None, setup: Setup = Setup()
     if isinstance(executor, Executor):
         lent = executor._lend()
         # How many calls run at a time, and what they begin with, is for whoever made the workers to say.
-        if lent is not None and workers is None and setup.initializer is None and setup.memory_bytes is None:
+        plain = setup.initializer is None and setup.memory_bytes is None
+        if lent is not None and plain and (workers is None or workers >= lent.workers):
             return lent
         return Borrowed(executor, workers, setup, by_value=True)
     # Subtle: an InterpreterPoolExecutor is a ThreadPoolExecutor, but its calls see nothing of ours.

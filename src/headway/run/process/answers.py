@@ -83,14 +83,14 @@ class Answers:
             self._wake_flusher()
         return now_ns
 
-    def pickle(self, place: int, value: object) -> Pickled | None:
-        """Pickle what a call returned; if that cannot be, the call has failed."""
+    def pickle(self, place: int, value: object, fn: object) -> Pickled | None:
+        """Pickle what a call of a function returned; if that cannot be, the call has failed."""
         try:
             return dump(value)[0]
         except BaseException as error:  # pickling runs code of others
-            from headway.run.process.unpicklable import cannot_send
+            from headway.run.process.unpicklable import cannot_return
 
-            self.fail(place, cannot_send(value, "result", error))
+            self.fail(place, cannot_return(value, fn, error))
             return None
 
     def fail(self, place: int, error: BaseException) -> None:

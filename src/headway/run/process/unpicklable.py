@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterator
 
 from headway.errors import CannotSend
 from headway.run.process.payload import dump
 
-__all__ = ["cannot_send"]
+__all__ = ["cannot_return", "cannot_send"]
 
 MOST = 2000
 """Parts that are tried at most: the answer is for a person, who waits for it."""
@@ -30,6 +31,48 @@ def cannot_send(thing: object, name: str, error: BaseException) -> CannotSend:
     )
     made.path = path
     return made
+
+
+def cannot_return(value: object, fn: object, error: BaseException) -> CannotSend:
+    """The error for a result that cannot be sent, which names the function and the smallest part that cannot.
+
+    Args:
+        value: What the call returned.
+        fn: What was called.
+        error: What pickling the result raised.
+    """
+    path, cause = _find(value, "result", error)
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
+    text = str(cause) or type(cause).__name__
+    instead = (
+        "return what can be sent, such as the numbers, text, lists, dicts or arrays that are wanted of it"
+    )
+    whole = path == "result"
+    hint = _RETURN.get(type(value).__name__, instead) if whole else f"leave {path} out of what is returned"
+    made = CannotSend(
+        f"{path}: {name} returned {_kind(value)}: {text}",
+        hint=hint,
+    )
+    made.path = path
+    return made
+
+
+_RETURN = {
+    "generator": "return a list of what it yields",
+    "async_generator": "return a list of what it yields",
+    "coroutine": "a coroutine function runs with on='asyncio'",
+    "TextIOWrapper": "return what is in the file, or its path",
+    "BufferedReader": "return what is in the file, or its path",
+}
+"""What to return instead of a thing of these types."""
+
+
+def _kind(thing: object) -> str:
+    """What it is, with an article."""
+    name = type(thing).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _find(thing: object, path: str, error: BaseException) -> tuple[str, BaseException]:

@@ -285,7 +285,7 @@ class Worker:
                 answers.fail(number - first, error)
             else:
                 if type(value) not in simple and not self._forked:
-                    value = answers.pickle(number - first, value)
+                    value = answers.pickle(number - first, value, fn)
             if self._forked:
                 return
             if timed:
