@@ -241,6 +241,29 @@ def test_a_limit_on_memory_fails_the_greedy_call_and_keeps_the_worker(make_clien
     assert resource.getrlimit(resource.RLIMIT_DATA)[0] in (resource.RLIM_INFINITY, -1)
 
 
+@pytest.mark.parametrize("initializer", [None, lambda: __import__("asyncio")])
+def test_a_worker_that_cannot_work_within_its_memory_limit_says_so_and_prints_nothing(
+    initializer: Callable[[], object] | None, make_client: MakeClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    client = make_client(1, memory_bytes=1, initializer=initializer)
+    error = client.start(lambda x: x, [1]).wait().errors[0]
+    assert isinstance(error, WorkerDied)
+    assert "it has a memory limit of 1 bytes" in error.message
+    assert "more memory_bytes" in (error.hint or "")
+    assert capfd.readouterr().err == ""
+
+
+class NeedsMemory:
+    def __reduce__(self) -> tuple[type[bytearray], tuple[int]]:
+        return bytearray, (10**9,)
+
+
+def test_an_argument_that_needs_more_than_the_memory_limit_says_so(make_client: MakeClient) -> None:
+    error = make_client(1, memory_bytes=50_000_000).start(len, [NeedsMemory()]).wait().errors[0]
+    assert isinstance(error, CannotSend)
+    assert error.message.endswith("MemoryError; it has a memory limit of 50000000 bytes")
+
+
 def test_no_call_of_a_batch_runs_twice_when_its_worker_dies_later(client: Client, tmp_path: Path) -> None:
     def note(x: int) -> int:
         with open(tmp_path / str(x), "a") as file:

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 from headway.errors import WorkerDied
 from headway.run.process.flight import Task
 from headway.run.process.page import LOADING
+from headway.run.process.worker import NO_MEMORY
 
 if TYPE_CHECKING:
     from headway.run.process.handle import Handle
     from headway.run.process.pool import Pool
 
-__all__ = ["Death", "Memory", "bury"]
+__all__ = ["MORE_MEMORY", "Death", "Memory", "bury"]
 
 MOST_CRASHES = 3
 """Workers that may die at the start, or with a task but not in one of its calls, before that is an error."""
+
+
+MORE_MEMORY = "it may need more memory_bytes: what its functions and their modules take counts, too"
 
 
 class Death:
@@ -42,11 +46,18 @@ class Death:
             if self.starved:
                 how += ", likely out of memory,"
                 hint = "use fewer workers, or limit what one may allocate with memory_bytes"
+        elif code == NO_MEMORY:
+            how = "ran out of memory"
+            hint = "use fewer workers"
         elif code is not None:
             how = f"exited with code {code}"
             hint = "sys.exit ends a call, os._exit its process"
         else:
             how = "ended, and its exit status was taken by someone else"
+        limit = self.handle.surroundings.memory_bytes
+        if limit is not None and not self.starved and (killed is not None or code == NO_MEMORY):
+            doing += f"; it has a memory limit of {limit} bytes"
+            hint = MORE_MEMORY
         message = f"{self.handle.name} {how} {doing}"
         if self.fault:
             message += f"\n{_of_the_call(self.fault)}"

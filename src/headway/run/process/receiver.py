@@ -12,7 +12,7 @@ from headway.errors import CannotSend, InitializerFailed
 from headway.run.batch import Portion, Spent
 from headway.run.process import reserve, segments, wire
 from headway.run.process.answers import LAST, PORTION_HEAD
-from headway.run.process.deaths import Death, bury
+from headway.run.process.deaths import MORE_MEMORY, Death, bury
 from headway.run.process.failure import unpack_failure
 from headway.run.process.handle import Handle
 from headway.run.process.incoming import outcomes
@@ -335,10 +335,14 @@ class Receiver:
                     failed = task
         if failed is not None:
             what = "the function" if part == OF_CALL else "the arguments"
-            made = CannotSend(
-                f"{what} cannot be unpickled in {handle.name}: {type(error).__name__}: {error}",
-                hint="a worker imports what it needs by name; see that it can, or define it where it goes by value",
+            hint = (
+                "a worker imports what it needs by name; see that it can, or define it where it goes by value"
             )
+            why = f"{type(error).__name__}: {error}"
+            limit = handle.surroundings.memory_bytes
+            if isinstance(error, MemoryError) and limit is not None:
+                why, hint = f"MemoryError; it has a memory limit of {limit} bytes", MORE_MEMORY
+            made = CannotSend(f"{what} cannot be unpickled in {handle.name}: {why}", hint=hint)
             made.__cause__ = error
             pool.fail([failed], made, handle.name)
         if feeds:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-__all__ = ["BATCH_HEAD", "FDS", "HAS_CALL", "HAS_CONTEXT", "MOST_CALLS", "STAR", "TIMED", "main"]
+__all__ = ["BATCH_HEAD", "FDS", "HAS_CALL", "HAS_CONTEXT", "MOST_CALLS", "NO_MEMORY", "STAR", "TIMED", "main"]
 
 FDS = (3, 4, 5, 6)
 """Where a worker finds its socket, its page, its lifeline and the file for faulthandler."""
@@ -38,6 +38,9 @@ STAR, TIMED, HAS_CALL, HAS_CONTEXT = 1, 2, 4, 8
 
 MOST_CALLS = 16
 """Functions a worker remembers; its parent counts along, see `Handle.known`."""
+
+NO_MEMORY = 79
+"""The exit code of a worker that has no memory for its own work."""
 
 LINGER_MS = 50
 """How long an idle worker keeps segments for what may come next."""
@@ -66,6 +69,11 @@ def main() -> None:
         worker.serve()
     except OSError:  # the parent is gone
         os._exit(1)
+    except (MemoryError, SystemError) as error:  # not in a call, and not even enough to tell
+        # Python, too, may lose a MemoryError on its way, which becomes a SystemError.
+        if isinstance(error, SystemError) and not worker.limited:
+            raise
+        os._exit(NO_MEMORY)
     _leave()
 
 
@@ -113,6 +121,8 @@ class Worker:
         self._forwarder = Forwarder(self._answers.post)
         self._calls: dict[int, tuple[Any, Any] | BaseException] = {}
         self._context: tuple[int, Context] = 0, Context()
+        self.limited = False
+        """Whether it may allocate only so much."""
         self._forked = False
         self._started_s = time.time()
 
@@ -165,7 +175,8 @@ class Worker:
             os._exit(0)  # before READY: the parent starts another
         sys.argv[:] = settings["argv"]
         self._forwarder.set_up(settings["levels"], settings["filters"])
-        if settings["memory_bytes"] is not None and not settings["adopted"]:
+        self.limited = settings["memory_bytes"] is not None
+        if self.limited and not settings["adopted"]:
             _limit_memory(settings["memory_bytes"])
         part = OF_CALL
         try:
