@@ -76,7 +76,7 @@ class Executor(concurrent.futures.Executor):
         self._timers: set[threading.Timer] = set()
         self._opened = Opened(workers, self._options.setup, awaited=True)
         self._choices: dict[object, tuple[str, Choice]] = {}
-        self._checked: Callable[[], object] = lambda: self
+        self._checked: Callable[[], object] = lambda: None
         """The code of the function that was last found to be one that can run here, or what has no code itself."""
         self._fixed = (
             None if on == "auto" else choose(abs, self._options, loop=None, inline=False, awaited=True)
