@@ -46,8 +46,8 @@ TINY_NS = 3_000
 """Calls shorter than this cost about as much to send as to run."""
 PROBE_NS = 8_000_000
 """A probe lasts at least so long."""
-AT_ONCE = 1.5
-"""So many calls run at a time, on average, while threads are probed."""
+AT_ONCE = 1.1
+"""At least so many calls run at a time, on average, while threads are probed; some are cut off by the window."""
 AGAIN_NS = 500_000_000
 """The work is measured again at most so often."""
 IDLE = 0.5

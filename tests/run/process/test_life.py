@@ -182,7 +182,7 @@ def test_no_worker_outlives_a_program_that_is_killed(busy: str) -> None:
         import time, ctypes
         backend = Processes(2)
         def work(x):
-            print(os.getpid(), flush=True)
+            os.write(1, b"%d\\n" % os.getpid())
             {busy}
         for n in range(2):
             backend.submit(Batch(work, [n], print))
@@ -200,7 +200,7 @@ def test_no_worker_outlives_a_program_whose_children_live_on() -> None:
         import time
         backend = Processes(1)
         def work(x):
-            print(os.getpid(), flush=True)
+            os.write(1, b"%d\\n" % os.getpid())
             time.sleep(1000)
         backend.submit(Batch(work, [0], print))
         if os.fork() == 0:
@@ -222,7 +222,7 @@ def test_ctrl_c_leaves_the_workers_to_the_program() -> None:
         import time
         backend = Processes(1)
         def work(path):
-            print(os.getpid(), flush=True)
+            os.write(1, b"%d\\n" % os.getpid())
             while not os.path.exists(path):
                 pass
             return "done"
