@@ -62,9 +62,9 @@ def test_cached_functions_of_the_main_file_run_elsewhere_and_keep_what_they_know
     on: str, tmp_path: Path
 ) -> None:
     if on in ("dask", "ray"):
-        pytest.importorskip({"dask": "distributed", "ray": "ray"}[on])
         if sys.version_info[:2] != (3, 11):
-            pytest.skip("clusters are slow to start, and are tested on 3.11")
+            pytest.skip("not for this Python: clusters are slow to start, and are tested on 3.11")
+        pytest.importorskip({"dask": "distributed", "ray": "ray"}[on])
     (tmp_path / "program.py").write_text(PROGRAM)
     done = subprocess.run(
         [sys.executable, str(tmp_path / "program.py"), on], capture_output=True, text=True, check=True

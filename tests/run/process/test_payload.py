@@ -166,10 +166,11 @@ def test_a_result_that_cannot_be_sent_is_named_with_its_function_and_what_to_ret
 def test_an_open_file_is_not_sent(client: Client, tmp_path: Path, mode: str) -> None:
     (tmp_path / "file").touch()
     with open(tmp_path / "file", mode) as file:
-        kind = f"_io.{type(file).__name__}"
         error = client.start(lambda x: 1, [{"file": file}]).wait().errors[0]
         assert isinstance(error, CannotSend)
-        assert error.message == f"args[0]['file']: cannot pickle '{kind}' object"
+        # Which words Python chooses for the kind differs by version.
+        assert error.message.startswith("args[0]['file']: cannot pickle ")
+        assert type(file).__name__ in error.message
         error = client.start(lambda x: file, [0]).wait().errors[0]
         assert isinstance(error, CannotSend)
         assert error.path.endswith(".file")
