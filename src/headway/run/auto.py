@@ -42,6 +42,8 @@ MOMENT_NS = 2_000_000
 """What is shorter than this in all is not worth moving."""
 WAITS = 0.5
 """Calls that use less of a core than this mostly wait."""
+MANY = 10
+"""So many calls in one measurement are short ones."""
 TINY_NS = 3_000
 """Calls shorter than this cost about as much to send as to run."""
 PROBE_NS = 8_000_000
@@ -111,6 +113,7 @@ class Auto:
         self._serial_ns = math.inf  # what a call took when nothing ran beside it
         self._cpu_call_ns = 0.0  # what a call used of a core when it was last found to be busy
         self._climb: Climb | None = None
+        self._doubted = False
         self._sample: Portion | None = None
         self._window = Window()
         self._stood_ns = stood_ns()
@@ -175,17 +178,23 @@ class Auto:
         seen = self._window
         if seen.run_ns < MOMENT_NS / 4 and left_ns > MOMENT_NS:
             return
-        # On a busy machine a call that computes also stands in line for a core, which is no waiting.
+        # On a busy machine a call also stands in line for a core, which is neither computing nor waiting.
         before_ns, self._stood_ns = self._stood_ns, stood_ns()
-        busy = min(1.0, (seen.cpu_ns + self._stood_ns - before_ns) / seen.run_ns)
+        between_ns = max(seen.elapsed_ns - seen.run_ns, 0)
+        in_calls_ns = max(self._stood_ns - before_ns - between_ns, 0)
+        busy = min(1.0, seen.cpu_ns / max(seen.run_ns - in_calls_ns, 1))
         if self._serial_ns == math.inf:
             self._why.append(f"measured {seen.calls} calls: {_time(seen.call_ns)} each, {busy:.0%} busy")
         self._serial_ns = seen.call_ns
         if left_ns < MOMENT_NS:
             return
-        if busy < WAITS and seen.call_ns > TINY_NS:
+        if busy < WAITS and seen.calls >= MANY and not self._doubted:
+            # A machine that stood still for some milliseconds makes short calls look as if they waited.
+            self._doubted = True
+            self._window = Window()
+        elif busy < WAITS and seen.call_ns > TINY_NS:
             self._wait(f"calls wait {1 - busy:.0%} of their time", left_ns)
-        elif seen.call_ns > TINY_NS and self._cores > 1 and self._opened.workers != 1:
+        elif seen.cpu_call_ns > TINY_NS and self._cores > 1 and self._opened.workers != 1:
             self._begin_probe()
         else:
             self._window = Window()
