@@ -24,7 +24,6 @@ from headway.run.line import AsyncLineCall, Line, LineCall
 from headway.run.options import StageOptions, choose, is_coroutine_function
 from headway.run.reading import Plan
 from headway.run.results import Results
-from headway.run.retry import Retry
 from headway.target import Target
 
 
@@ -246,7 +245,6 @@ class _Map:
 
     def _stages(self, loop: asyncio.AbstractEventLoop | None) -> list[Stage]:
         options = self._options
-        assert isinstance(options.retries, int)
         # Where the backend is not yet chosen, the timeout has a say in the choice.
         wanted = options if options.on == "auto" else dataclasses.replace(options, timeout_s=None)
         choice = choose(self._call, wanted, loop=loop, inline=True, awaited=False)
@@ -261,7 +259,7 @@ class _Map:
             choice,
             ordered=options.ordered,
             on_error=options.on_error,
-            retry=Retry(options.retries) if options.retries else None,
+            retry=options.retry,
             timeout_s=options.timeout_s,
         )
         return [self._stage]
@@ -291,7 +289,6 @@ class _Map:
 
     def _fail(self, error: BaseException) -> None:
         number, line = self._stage.line_of(error)
-        self._call.name_lines(error)
         where = self._lines.where(number)
         self._failures.add(where, line, error)
         if self._halt:

@@ -64,12 +64,12 @@ class Executor(concurrent.futures.Executor):
             on=on,
             workers=workers,
             timeout_s=timeout_s,
+            retries=retries,
             initializer=initializer,
             initargs=initargs,
             memory_bytes=memory_bytes,
         )
-        retry = retries if isinstance(retries, Retry) else Retry(retries)
-        self._retry = retry if retry.times else None
+        self._retry = self._options.retry
         self._lock = threading.Lock()
         self._closed = False
         self._pending: dict[Future[Any], Batch] = {}

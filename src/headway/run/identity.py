@@ -26,7 +26,7 @@ def same_work(fn: Callable[..., Any]) -> Any:
     return key
 
 
-def name_of(fn: Callable[..., Any]) -> str:
+def name_of(fn: object) -> str:
     """What people call it."""
     inner = _inner(fn)
     name: str = getattr(inner, "__qualname__", None) or type(inner).__qualname__

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from types import CoroutineType
 from typing import Any
 
-from headway.errors import CallError, UsageError
+from headway.errors import UsageError
 from headway.target import Target
 
 __all__ = ["AsyncLineCall", "Line", "LineCall"]
@@ -61,12 +60,10 @@ class LineCall(functools.partial[Any]):
             raise UsageError("the function returned a coroutine", hint="--on asyncio")
         return self._text(value)
 
-    def name_lines(self, error: BaseException) -> None:
-        """Let the message of a failure that names a call name the line alone, as it was typed."""
-        if isinstance(error, CallError):
-            call = re.escape(f"{self._name}((") + r"\d+, b(.*)\)\)"
-            message = re.sub(call, lambda found: f"{self._name}({_as_text(found[1])})", error.message)
-            error.args = (message, *error.args[1:])
+    @staticmethod
+    def _shown(line: Line) -> str:
+        """The line as it was typed, for messages that name a call."""
+        return line[1].decode("utf-8", "surrogateescape")
 
     @property
     def _name(self) -> str:
@@ -118,13 +115,3 @@ class AsyncLineCall(LineCall):
                 hint="--on asyncio is for coroutine functions",
             )
         return self._text(await outcome)
-
-
-def _as_text(literal: str) -> str:
-    """The text of a line of which a message shows the bytes, without their `b`; both as Python writes them."""
-    import ast
-
-    try:
-        return repr(ast.literal_eval(f"b{literal}").decode("utf-8", "surrogateescape"))
-    except (SyntaxError, ValueError):  # a long one is cut
-        return literal

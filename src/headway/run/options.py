@@ -104,6 +104,12 @@ class StageOptions:
         """How workers are made."""
         return Setup(self.initializer, self.initargs, self.memory_bytes)
 
+    @property
+    def retry(self) -> Retry | None:
+        """What is done about calls that fail; None: they are not tried again."""
+        retry = self.retries if isinstance(self.retries, Retry) else Retry(self.retries)
+        return retry if retry.times else None
+
     def stage(
         self, fn: Callable[..., Any], *, star: bool, loop: asyncio.AbstractEventLoop | None, inline: bool
     ) -> Stage:
@@ -115,14 +121,13 @@ class StageOptions:
             loop: The event loop whose task reads the results, if it is one.
             inline: Whether calls may run in the reader's thread.
         """
-        retry = self.retries if isinstance(self.retries, Retry) else Retry(self.retries)
         return Stage(
             fn,
             choose(fn, self, loop=loop, inline=inline, awaited=False),
             star=star,
             ordered=self.ordered,
             on_error=self.on_error,
-            retry=retry if retry.times else None,
+            retry=self.retry,
             timeout_s=self.timeout_s,
             buffer=self.buffer,
         )

@@ -170,6 +170,9 @@ def _call(task: Task) -> str:
     batch = task.batch
     name = getattr(batch.fn, "__qualname__", None) or type(batch.fn).__qualname__
     item = batch.items[task.start]
+    shown = getattr(batch.fn, "_shown", None)  # of `headway map`, whose items are not what its user gave
+    if shown is not None:
+        item = shown(item)
     args = ", ".join(map(_short, item)) if batch.star else _short(item)
     return f"{name}({args})"
 

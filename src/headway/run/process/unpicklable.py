@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import types
 from collections.abc import Iterator
 
 from headway.errors import CannotSend
+from headway.run.identity import name_of
 from headway.run.process.payload import dump
 
 __all__ = ["cannot_return", "cannot_send"]
@@ -42,9 +42,6 @@ def cannot_return(value: object, fn: object, error: BaseException) -> CannotSend
         error: What pickling the result raised.
     """
     path, cause = _find(value, "result", error)
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
     text = str(cause) or type(cause).__name__
     instead = (
         "return what can be sent, such as the numbers, text, lists, dicts or arrays that are wanted of it"
@@ -52,7 +49,7 @@ def cannot_return(value: object, fn: object, error: BaseException) -> CannotSend
     whole = path == "result"
     hint = _RETURN.get(type(value).__name__, instead) if whole else f"leave {path} out of what is returned"
     made = CannotSend(
-        f"{path}: {name} returned {_kind(value)}: {text}",
+        f"{path}: {name_of(fn)} returned {_kind(value)}: {text}",
         hint=hint,
     )
     made.path = path
