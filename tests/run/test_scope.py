@@ -19,21 +19,12 @@ from headway.run.limit import Limit
 from headway.run.scope import Scope, scope
 from headway.run.scoped.job import Job
 from headway.run.selection import receive_any
-
-
-class Broken(Exception):
-    """What calls raise here."""
+from scope_tasks import Broken, spin_until_cancelled
 
 
 def fail(after: Callable[[], object] = lambda: None, text: str = "broken") -> None:
     after()
     raise Broken(text)
-
-
-def spin_until_cancelled() -> str:
-    while not cancelled():
-        threading.Event().wait(0.001)
-    return "saw it"
 
 
 def texts(group: BaseExceptionGroup[Any]) -> list[str]:

@@ -36,7 +36,7 @@ APART = [name for name in ALL if name not in LOCAL]
 CONCURRENT = [name for name in ALL if name != "serial"]
 
 
-def in_turn(steps: Steps) -> Callable[..., Any]:
+def in_turn(steps: Steps, pause: Callable[[float], object] = time.sleep) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         walk = steps(*args, **kwargs)
         while True:
@@ -44,7 +44,7 @@ def in_turn(steps: Steps) -> Callable[..., Any]:
                 next(walk)
             except StopIteration as stop:
                 return stop.value
-            time.sleep(0.002)
+            pause(0.002)
 
     return call
 
@@ -65,17 +65,7 @@ def in_task(steps: Steps) -> Callable[..., Any]:
 
 
 def in_greenlet(steps: Steps) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        sleep = importlib.import_module("gevent").sleep
-        walk = steps(*args, **kwargs)
-        while True:
-            try:
-                next(walk)
-            except StopIteration as stop:
-                return stop.value
-            sleep(0.002)
-
-    return call
+    return in_turn(steps, lambda seconds: importlib.import_module("gevent").sleep(seconds))
 
 
 class Outcomes:
