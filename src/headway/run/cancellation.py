@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Protocol
 
 from headway.run.rawlock import raw_lock
 
-__all__ = ["CANCELLED", "CURRENT", "CancelToken", "Stoppable", "cancelled"]
+__all__ = ["CANCELLED", "CURRENT", "CancelToken", "Stoppable", "Wake", "cancelled"]
 
 CANCELLED = "cancelled"
 """The source of the outcome of a waiter whose token was cancelled."""
@@ -87,6 +88,40 @@ class CancelToken:
             if not self.cancelled:
                 self._children.add(child)
             return not self.cancelled
+
+
+class Wake:
+    """Wakes a unit that waits in something which knows no tokens. It then looks at its token, and at what came.
+
+    Args:
+        wake: Called from whatever thread cancels; must neither block nor raise.
+    """
+
+    __slots__ = ("_wake",)
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self._wake = wake
+
+    def settle(self, source: object, value: object, /) -> bool:
+        """The token decides nothing else."""
+        return True
+
+    def wake(self) -> bool:
+        """Let the unit go on."""
+        self._wake()
+        return True
+
+    @contextlib.contextmanager
+    def by(self, token: CancelToken | None) -> Iterator[None]:
+        """While in it, have a token wake the unit."""
+        if token is None:
+            yield
+            return
+        token.enter(self)
+        try:
+            yield
+        finally:
+            token.leave(self)
 
 
 CURRENT: ContextVar[CancelToken | None] = ContextVar("headway cancel token", default=None)

@@ -13,6 +13,7 @@ from headway.run.auto import Auto, Opened
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.ending import abandon_at_exit
 from headway.run.backends.open import check, open_backend
+from headway.run.cancellation import CURRENT
 from headway.run.choice import Choice, Fixed
 from headway.run.flow import Stage
 from headway.run.number import is_number, is_whole
@@ -159,7 +160,11 @@ def choose(
         return Auto(
             fn,
             Opened(options.workers, options.setup, awaited=awaited),
-            inline=inline and options.initializer is None and options.memory_bytes is None,
+            # A scope can end the wait for a call, but no call that runs in the reader's own thread.
+            inline=inline
+            and options.initializer is None
+            and options.memory_bytes is None
+            and CURRENT.get() is None,
             stops=options.timeout_s is not None or options.memory_bytes is not None,
         )
     if on == "auto":

@@ -9,8 +9,9 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from headway.errors import UsageError
+from headway.errors import Cancelled, UsageError
 from headway.run.batch import Portion
+from headway.run.cancellation import CURRENT, CancelToken, Wake
 from headway.run.feed import Feed
 from headway.run.flow import Flow, Stage
 from headway.run.source import Source
@@ -100,8 +101,12 @@ class Reading:
         flow = self._open(done.put, source, None)
         ready = flow.last.ready
         abort = True
+        wake = Wake(lambda: done.put(None))
         try:
             while True:
+                # The reader's: it may have entered or left a scope since.
+                token = CURRENT.get()
+                _heed(token)
                 with contextlib.suppress(queue.Empty):
                     while True:
                         if (portion := done.get_nowait()) is not None:
@@ -111,11 +116,16 @@ class Reading:
                 if ready:
                     chunk = flow.last.take_chunk()
                     self._tell(chunk)
-                    yield from chunk
+                    if token is None:
+                        yield from chunk
+                    else:
+                        for value in chunk:
+                            yield value
+                            _heed(token)
                 elif flow.last.ended:
                     break
                 elif not more:
-                    with contextlib.suppress(queue.Empty):
+                    with contextlib.suppress(queue.Empty), wake.by(token):
                         if (portion := done.get(timeout=_until_s(flow.due_ns))) is not None:
                             flow.take(portion)
             abort = flow.failure is not None
@@ -171,6 +181,12 @@ class Reading:
             if isinstance(source, AsyncSource):
                 await source.stop()
             self.end(abort=abort)
+
+
+def _heed(token: CancelToken | None) -> None:
+    """End the reading if the scope in which it goes on was cancelled; a task is cancelled by its scope itself."""
+    if token is not None and token.cancelled:
+        raise Cancelled("the scope was cancelled while these results were read: no call begins any more")
 
 
 def _until_s(due_ns: int | None) -> float | None:

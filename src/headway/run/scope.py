@@ -54,8 +54,9 @@ def scope(
     its body, by its deadline, by `cancel()`, and with the scope around it. Then calls that have not begun are
     dropped; worker processes and tasks are stopped; calls on threads are asked to stop: what waits in a channel, a
     limit, a job or a scope of headway raises Cancelled there, and others can look at `headway.cancelled()`. The body
-    is asked likewise, or cancelled if it is in a task. Leaving waits even for calls that do not stop, except after
-    Ctrl-C: KeyboardInterrupt leaves them behind.
+    is asked likewise, or cancelled if it is in a task. A map or pipeline that is read in the body, or in a call, ends
+    with Cancelled, and its calls as those of the scope; they are not waited for. Leaving waits for calls of the scope
+    even if they do not stop, except after Ctrl-C: KeyboardInterrupt leaves them behind.
 
     What leaving raises:
 
