@@ -19,11 +19,11 @@ from headway.errors import UsageError
 from headway.run.backends.open import is_known, names_like
 from headway.run.batch import Portion
 from headway.run.feed import Feed
-from headway.run.flow import Stage
 from headway.run.line import AsyncLineCall, Line, LineCall
 from headway.run.options import StageOptions, choose, is_coroutine_function
 from headway.run.reading import Plan
 from headway.run.results import Results
+from headway.run.stage import Stage
 from headway.target import Target
 
 

@@ -15,9 +15,9 @@ from headway.run.backends.ending import abandon_at_exit
 from headway.run.backends.open import check, open_backend
 from headway.run.cancellation import CURRENT
 from headway.run.choice import Choice, Fixed
-from headway.run.flow import Stage
 from headway.run.number import is_number, is_whole
 from headway.run.retry import Retry
+from headway.run.stage import Stage
 
 if TYPE_CHECKING:
     import asyncio

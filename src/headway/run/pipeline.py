@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from headway.errors import UsageError
-from headway.run.flow import Stage
 from headway.run.options import On, OnError, StageOptions
 from headway.run.progress import Told, open_progress
 from headway.run.reading import Plan
 from headway.run.results import Results
 from headway.run.retry import Retry
+from headway.run.stage import Stage
 
 if TYPE_CHECKING:
     import asyncio

@@ -13,8 +13,9 @@ from headway.errors import Cancelled, UsageError
 from headway.run.batch import Portion
 from headway.run.cancellation import CURRENT, CancelToken, Wake
 from headway.run.feed import Feed
-from headway.run.flow import Flow, Stage
+from headway.run.flow import Flow
 from headway.run.source import Source
+from headway.run.stage import Stage
 
 if TYPE_CHECKING:
     import asyncio

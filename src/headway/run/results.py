@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from headway.errors import UsageError
-from headway.run.flow import Stage
 from headway.run.reading import Plan, Reading
 from headway.run.report import Report, StageReport
+from headway.run.stage import Stage
 
 __all__ = ["Results"]
 
