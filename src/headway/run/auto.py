@@ -13,7 +13,8 @@ Every call that is measured is a real one. The states, and what leads from one t
                                              starting ──────────► serial, or processes when they are up
 ```
 
-In every state the last calls are looked at again: when the work changes, so does the backend. A reader that is a task
+In every state the last calls are looked at again: when the work changes, so does the backend. A function that turns out
+to return coroutines goes to an event loop, from whatever state. A reader that is a task
 of an event loop, and an executor, have no thread to spend: there, measuring begins with the probe.
 """
 
@@ -25,7 +26,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headway.errors import CannotSend
 from headway.run.backends.contract import Backend, Setup
@@ -34,7 +35,12 @@ from headway.run.backends.open import open_backend
 from headway.run.batch import Batch, Portion
 from headway.run.climb import FULL, Climb
 from headway.run.cores import available_cores, stood_ns
+from headway.run.coroutines import Awaiting, begun_in
+from headway.run.identity import name_of
 from headway.run.measured import Window
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Auto", "Opened"]
 
@@ -69,10 +75,19 @@ class Opened:
         workers: What the user asked for; None leaves it to the backend.
         setup: Of the workers.
         awaited: Whether what they were given is done before the program ends, though nobody reads it.
+        loop: The event loop in which coroutines run; None is one in a thread of its own.
     """
 
-    def __init__(self, workers: int | None, setup: Setup, *, awaited: bool) -> None:
+    def __init__(
+        self,
+        workers: int | None,
+        setup: Setup,
+        *,
+        awaited: bool,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self.workers = workers
+        self._loop = loop
         self._setup = setup
         self._awaited = awaited
         self._backends: dict[str, Backend] = {}
@@ -80,10 +95,17 @@ class Opened:
     def get(self, name: str) -> Backend:
         """The backend of this name."""
         if name not in self._backends:
-            self._backends[name] = open_backend(name, self.workers, self._setup)
+            self._backends[name] = self._open(name)
             if not self._awaited:
                 abandon_at_exit(self._backends[name])
         return self._backends[name]
+
+    def _open(self, name: str) -> Backend:
+        if name == "asyncio" and self._loop is not None:
+            from headway.run.backends.event_loop import Asyncio
+
+            return Asyncio(self.workers, self._setup, loop=self._loop)
+        return open_backend(name, self.workers, self._setup)
 
     def close(self, *, wait: bool, abort: bool) -> None:
         """Close all."""
@@ -110,6 +132,7 @@ class Auto:
         self._cores = available_cores()
         self._why: list[str] = []
         self._stays: str | None = None
+        self._awaits = False
         self._serial_ns = math.inf  # what a call took when nothing ran beside it
         self._cpu_call_ns = 0.0  # what a call used of a core when it was last found to be busy
         self._climb: Climb | None = None
@@ -134,6 +157,18 @@ class Auto:
     def close(self, *, wait: bool, abort: bool) -> None:
         """Close all backends that were tried."""
         self._opened.close(wait=wait, abort=abort)
+
+    def begun(self, portion: Portion) -> list[int]:
+        """The places of values that are coroutines. Once there is one, all further calls may give some."""
+        places = begun_in(portion)
+        if places and not self._awaits:
+            self._awaits = True
+            self._go("asyncio", f"{name_of(self._fn)} returned a coroutine", lambda portion, left_ns: None)
+        return places
+
+    def form(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, or what awaits the coroutines that it returns."""
+        return Awaiting(fn) if self._awaits else fn
 
     def rescue(self, error: BaseException) -> bool:
         """Whether a call that failed is to run again: it was never begun, since it could not be sent."""

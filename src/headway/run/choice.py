@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from headway.run.backends.contract import Backend
 from headway.run.batch import Portion
@@ -17,6 +18,12 @@ class Choice(Protocol):
 
     def learn(self, portion: Portion, remaining: int | None) -> None:
         """Take in what calls cost; may replace `backend`."""
+
+    def begun(self, portion: Portion) -> list[int]:
+        """The places of values that are coroutines, and are to be awaited on what is `backend` then."""
+
+    def form(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """What to give to the backend for a function."""
 
     def rescue(self, error: BaseException) -> bool:
         """Whether a call is to run again, on what is `backend` then: it was never begun, it could not be sent."""
@@ -42,6 +49,14 @@ class Fixed:
 
     def learn(self, portion: Portion, remaining: int | None) -> None:
         """Nothing to choose."""
+
+    def begun(self, portion: Portion) -> list[int]:
+        """What was asked for gives what the function returns."""
+        return []
+
+    def form(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return fn
 
     def rescue(self, error: BaseException) -> bool:
         """What was asked for is kept."""

@@ -8,15 +8,16 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 from headway import seam
 from headway.errors import UsageError
 from headway.run.auto import Auto, Opened
 from headway.run.backends.contract import Backend
 from headway.run.backends.lent import Lent
-from headway.run.batch import Batch, Portion
-from headway.run.choice import Choice
+from headway.run.batch import NO_KWARGS, Batch, Portion
+from headway.run.choice import Choice, Fixed
+from headway.run.coroutines import Begun, finish
 from headway.run.future import Future
 from headway.run.identity import name_of, same_work
 from headway.run.options import On, StageOptions, choose, is_coroutine_function
@@ -29,6 +30,16 @@ T = TypeVar("T")
 
 _KNOWN = 256
 """Of so many functions `auto` remembers what it has learnt."""
+
+
+class _Asked(NamedTuple):
+    """A call that was asked for."""
+
+    future: Future[Any]
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    choice: Choice
 
 
 class Executor(concurrent.futures.Executor):
@@ -93,25 +104,33 @@ class Executor(concurrent.futures.Executor):
         """
         if self._fixed is not None and getattr(fn, "__code__", fn) is not self._checked():
             self._check(fn)
-        future: Future[T] = Future(self._stop)
+        return self._ask(fn, args, kwargs)
+
+    def _ask(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[Any]:
+        future: Future[Any] = Future(self._stop)
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            choice = self._choice(fn)
-            batch = Batch(
-                fn,
-                [args],
-                self._take,
-                star=True,
-                kwargs=kwargs,
-                timeout_s=self._options.timeout_s,
-                claim=future.set_running_or_notify_cancel,
-            )
-            batch.tag = (future, choice, choice.backend, 1)
-            self._pending[future] = batch
-            backend = choice.backend
-        self._give(batch, backend)
+            asked = _Asked(future, fn, args, kwargs, self._choice(fn))
+            batch = self._batch(asked, 1)
+            batch.claim = future.set_running_or_notify_cancel
+        self._give(batch)
         return future
+
+    def _batch(self, asked: _Asked, tried: int, begun: Begun | None = None) -> Batch:
+        """Make the batch of a call, or of the coroutine that it has returned; the caller has the lock."""
+        choice = asked.choice
+        batch = Batch(
+            choice.form(asked.fn) if begun is None else finish,
+            [asked.args if begun is None else (begun,)],
+            self._take,
+            star=True,
+            kwargs=asked.kwargs if begun is None else NO_KWARGS,
+            timeout_s=self._options.timeout_s,
+        )
+        batch.tag = (asked, choice.backend, tried)
+        self._pending[asked.future] = batch
+        return batch
 
     def _check(self, fn: Callable[..., Any]) -> None:
         self._options.check(fn)
@@ -142,68 +161,70 @@ class Executor(concurrent.futures.Executor):
                 raise RuntimeError("cannot schedule new futures after shutdown")
         return None if self._fixed is None else Lent(self._fixed.backend, self._options.timeout_s)
 
-    def _give(self, batch: Batch, backend: Backend) -> None:
+    def _give(self, batch: Batch) -> None:
+        asked, backend, _ = batch.tag
         if seam.observers:
             seam.submitted(batch, backend.name)
         try:
             backend.submit(batch)
         except BaseException:
-            self._pending.pop(batch.tag[0], None)
+            self._pending.pop(asked.future, None)
             raise
 
     def _take(self, portion: Portion) -> None:
-        batch = portion.batch
-        future, choice, _, tried = batch.tag
+        asked, _, tried = portion.batch.tag
         if seam.observers:
             seam.ended(portion)
         error = portion.errors.get(0)
+        begun = None
         with self._lock:
-            again = error is not None and choice.rescue(error)
-            if not again:
-                choice.learn(portion, None)
-        if again:
-            self._run_again(batch, 0.0, tried)
+            again = error is not None and asked.choice.rescue(error)
+            if asked.choice.begun(portion):
+                begun = Begun(portion.values[0])
+            elif not again:
+                asked.choice.learn(portion, None)
+        if again or begun is not None:
+            self._run_again(asked, tried, begun)
             return
         pause_s = None if error is None or self._retry is None else self._retry.again(error, tried)
         if pause_s is not None and not isinstance(error, CancelledError):
-            self._run_again(batch, pause_s, tried + 1)
+            self._run_later(asked, tried + 1, pause_s)
             return
-        self._pending.pop(future, None)
-        future._settle(portion.values[0], error)
+        self._pending.pop(asked.future, None)
+        asked.future._settle(portion.values[0], error)
 
-    def _run_again(self, batch: Batch, pause_s: float, tried: int) -> None:
-        future, choice, _, _ = batch.tag
+    def _run_again(self, asked: _Asked, tried: int, begun: Begun | None = None) -> None:
+        with self._lock:
+            if asked.future.done():
+                return
+            batch = self._batch(asked, tried, begun)
+        try:
+            self._give(batch)
+        except RuntimeError as error:  # shut down meanwhile
+            asked.future._settle(None, error)
+
+    def _run_later(self, asked: _Asked, tried: int, pause_s: float) -> None:
+        if not pause_s:
+            self._run_again(asked, tried)
+            return
 
         def give() -> None:
-            again = Batch(
-                batch.fn, batch.items, self._take, star=True, kwargs=batch.kwargs, timeout_s=batch.timeout_s
-            )
             with self._lock:
                 self._timers.discard(timer)
-                again.tag = (future, choice, choice.backend, tried)
-                if future.done():
-                    return
-                self._pending[future] = again
-            try:
-                self._give(again, choice.backend)
-            except RuntimeError as error:  # shut down meanwhile
-                future._settle(None, error)
+            self._run_again(asked, tried)
 
         timer = threading.Timer(pause_s, give)
         timer.daemon = True
-        if pause_s:
-            with self._lock:
-                self._timers.add(timer)
-            timer.start()
-        else:
-            give()
+        with self._lock:
+            self._timers.add(timer)
+        timer.start()
 
     def _stop(self, future: Future[Any]) -> bool:
         with self._lock:
             batch = self._pending.get(future)
         if batch is None or not future.running():
             return False
-        backend: Backend = batch.tag[2]
+        backend: Backend = batch.tag[1]
         if not backend.stop(batch, CancelledError()):
             return False
         future._stopped()  # unless its outcome came first; the one that comes now is too late
@@ -272,20 +293,11 @@ class Executor(concurrent.futures.Executor):
             return found
 
 
-class _Task:
+class _Task(Fixed):
     """The choice for a coroutine function."""
 
     def __init__(self, opened: Opened) -> None:
-        self.backend = opened.get("asyncio")
-
-    def learn(self, portion: Portion, remaining: int | None) -> None:
-        """Nothing to choose."""
-
-    def rescue(self, error: BaseException) -> bool:
-        return False
-
-    def close(self, *, wait: bool, abort: bool) -> None:
-        """Closed by whoever opened it."""
+        super().__init__(opened.get("asyncio"), owned=False)
 
     def why(self) -> list[str]:
         return ["asyncio: a coroutine function"]

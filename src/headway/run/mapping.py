@@ -80,7 +80,8 @@ def map(  # noqa: A001 (it is headway.map, beside the built-in one)
 
     Args:
         fn: A function, or a coroutine function, which then runs in an event loop: the reader's own under
-            `async for`, else one in a thread.
+            `async for`, else one in a thread. With "auto" that holds also for functions that return coroutines,
+            such as a lambda that calls a coroutine function.
         iterables: One for each argument of `fn`; the shortest ends it. One asynchronous iterable can be given alone,
             for results that are read by `async for`.
         on: "auto", "serial", "threads", "processes", "interpreters", "asyncio", "greenlets", "dask", "ray", an

@@ -156,10 +156,11 @@ def choose(
     """
     options.check(fn)
     on = options.on
+    opened = Opened(options.workers, options.setup, awaited=awaited, loop=loop)
     if on == "auto" and not is_coroutine_function(fn):
         return Auto(
             fn,
-            Opened(options.workers, options.setup, awaited=awaited),
+            opened,
             # A scope can end the wait for a call, but no call that runs in the reader's own thread.
             inline=inline
             and options.initializer is None

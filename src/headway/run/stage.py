@@ -9,7 +9,7 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headway import seam
@@ -17,6 +17,7 @@ from headway.run.backends.contract import Backend
 from headway.run.backends.serial import NotBegun
 from headway.run.batch import NO_KWARGS, Batch, Portion
 from headway.run.choice import Choice
+from headway.run.coroutines import Begun, finish
 from headway.run.report import Tally
 from headway.run.retry import Retry
 from headway.run.sizing import Sizer
@@ -189,14 +190,9 @@ class Stage:
 
     def _submit_part(self, slot: _Slot, start: int, stop: int, number: int | None = None) -> None:
         """Give the backend some of the calls of a batch once more; without a number they are new jobs."""
-        batch = Batch(
-            self.fn,
-            slot.batch.items[start:stop],
-            self._put,
-            star=self._star,
-            kwargs=self._kwargs,
-            timeout_s=self._timeout_s,
-        )
+        self._submit_again(self._batch(slot.batch.items[start:stop]), slot, start, number)
+
+    def _submit_again(self, batch: Batch, slot: _Slot, start: int, number: int | None = None) -> None:
         batch.origin = self
         batch.tag = (self, slot, start)
         if number is not None:
@@ -205,6 +201,16 @@ class Stage:
             seam.submitted(batch, self.choice.backend.name)
         self.choice.backend.submit(batch)
 
+    def _batch(self, items: Sequence[Any]) -> Batch:
+        return Batch(
+            self.choice.form(self.fn),
+            items,
+            self._put,
+            star=self._star,
+            kwargs=self._kwargs,
+            timeout_s=self._timeout_s,
+        )
+
     def _allowed(self, count: int, backend: Backend) -> int:
         """How many items may be out."""
         if backend.name == "serial":
@@ -212,9 +218,7 @@ class Stage:
         return self._buffer or _AHEAD * backend.workers * count
 
     def _submit(self, backend: Backend, items: list[Any]) -> None:
-        batch = Batch(
-            self.fn, items, self._put, star=self._star, kwargs=self._kwargs, timeout_s=self._timeout_s
-        )
+        batch = self._batch(items)
         slot = _Slot(batch)
         batch.origin = self
         batch.tag = (self, slot, 0)
@@ -239,25 +243,34 @@ class Stage:
         self._sizer.learn(portion)
         if seam.observers:
             seam.ended(portion)
-        length = self._upstream.length
-        self.choice.learn(portion, None if length is None else length - self.tally.done)
+        begun = self.choice.begun(portion)
+        if not begun:
+            length = self._upstream.length
+            self.choice.learn(portion, None if length is None else length - self.tally.done)
         _, slot, offset = portion.batch.tag
         first = offset + portion.first
-        if portion.errors:
-            self._keep_or_retry(slot, first, portion)
+        if begun or portion.errors:
+            self._keep_some(slot, first, portion, frozenset(begun))
         else:
             self._keep(slot, first, portion.values, {})
 
-    def _keep_or_retry(self, slot: _Slot, first: int, portion: Portion) -> None:
+    def _keep_some(self, slot: _Slot, first: int, portion: Portion, begun: frozenset[int]) -> None:
+        """Keep the outcomes that are final; finish coroutines that were begun, and try again what failed."""
         start = 0
         kept: dict[int, BaseException] = {}
-        for place in sorted(portion.errors):
-            pause_s = self._pause_s(slot, first + place, portion.errors[place])
-            if pause_s is None:
-                kept[place - start] = portion.errors[place]
-                continue
+        for place in sorted(begun.union(portion.errors)):
+            if place in begun:
+                self.tally.done -= 1
+                coroutine = Begun(portion.values[place])
+                batch = Batch(finish, [coroutine], self._put, timeout_s=self._timeout_s)
+                self._submit_again(batch, slot, first + place)
+            else:
+                pause_s = self._pause_s(slot, first + place, portion.errors[place])
+                if pause_s is None:
+                    kept[place - start] = portion.errors[place]
+                    continue
+                self._later_add(slot, first + place, int(pause_s * 1e9))
             self._keep(slot, first + start, portion.values[start:place], kept)
-            self._later_add(slot, first + place, int(pause_s * 1e9))
             start, kept = place + 1, {}
         self._keep(slot, first + start, portion.values[start:], kept)
 

@@ -42,6 +42,8 @@ def cannot_return(value: object, fn: object, error: BaseException) -> CannotSend
         error: What pickling the result raised.
     """
     path, cause = _find(value, "result", error)
+    if isinstance(value, types.CoroutineType):
+        value.close()  # else Python complains that nobody awaited it
     text = str(cause) or type(cause).__name__
     instead = (
         "return what can be sent, such as the numbers, text, lists, dicts or arrays that are wanted of it"
@@ -59,7 +61,7 @@ def cannot_return(value: object, fn: object, error: BaseException) -> CannotSend
 _RETURN = {
     "generator": "return a list of what it yields",
     "async_generator": "return a list of what it yields",
-    "coroutine": "a coroutine function runs with on='asyncio'",
+    "coroutine": "give on='asyncio', which awaits what the function returns",
     "TextIOWrapper": "return what is in the file, or its path",
     "BufferedReader": "return what is in the file, or its path",
 }
