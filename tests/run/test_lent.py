@@ -123,3 +123,76 @@ def test_nothing_can_be_mapped_on_an_executor_that_is_shut_down() -> None:
     executor.shutdown()
     with pytest.raises(RuntimeError, match="after shutdown"):
         list(headway.map(abs, [1], on=executor))
+
+
+class FailsAtFirst:
+    """Calls that fail until they have run so often."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.tried: list[int] = []
+
+    def __call__(self, number: int) -> int:
+        self.tried.append(number)
+        if self.tried.count(number) <= self.times:
+            raise ConnectionError(number)
+        return number
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+@pytest.mark.parametrize("kind", ["threads", "serial", "auto"])
+def test_the_retries_of_an_executor_hold_for_maps_and_pipelines(kind: str, workers: int | None) -> None:
+    with headway.Executor(kind, 2, retries=2) as executor:
+        call = FailsAtFirst(2)
+        results = headway.map(call, range(4), on=executor, workers=workers)
+        assert list(results) == [0, 1, 2, 3]
+        assert results.report().stages[0].retried == 8
+        assert sorted(call.tried) == sorted([*range(4)] * 3)
+        step = headway.step(FailsAtFirst(2), on=executor, workers=workers)
+        assert list(headway.pipeline(range(4)) | step) == [0, 1, 2, 3]
+        with headway.Executor(executor, workers) as outer:
+            assert outer.submit(FailsAtFirst(2), 7).result() == 7
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+@pytest.mark.parametrize("kind", ["threads", "auto"])
+def test_the_retries_of_a_map_go_before_those_of_its_executor(kind: str, workers: int | None) -> None:
+    with headway.Executor(kind, 2, retries=headway.Retry(3)) as executor:
+        for times in (0, 1):
+            call = FailsAtFirst(9)
+            with pytest.raises(ConnectionError):
+                list(headway.map(call, [5], on=executor, workers=workers, retries=times))
+            assert call.tried == [5] * (1 + times)
+
+
+@pytest.mark.parametrize("workers", [2, 1])
+def test_a_call_that_takes_its_worker_down_is_tried_again_as_often_as_the_executor_says(workers: int) -> None:
+    def leave_at_three(number: int) -> int:
+        return os._exit(1) if number == 3 else number
+
+    with headway.Executor("processes", 2, retries=2) as executor:
+        results = headway.map(leave_at_three, range(6), on=executor, workers=workers, on_error="return")
+        found = list(results)
+        assert results.report().stages[0].retried == 2
+    assert isinstance(found.pop(3), headway.WorkerDied)
+    assert found == [0, 1, 2, 4, 5]
+
+
+def test_a_time_limit_of_an_executor_is_for_one_call_of_a_map_with_fewer_workers() -> None:
+    with headway.Executor("processes", 2, timeout_s=1.0) as executor:
+        assert list(headway.map(time.sleep, [0.15] * 10, on=executor, workers=1)) == [None] * 10
+
+
+def test_a_map_that_uses_some_workers_of_an_executor_is_judged_by_its_function() -> None:
+    seen: list[int] = []
+
+    def note(number: int) -> int:
+        seen.append(number)
+        return sum(range(30_000)) and number
+
+    with headway.Executor("auto", 2) as executor:
+        assert list(headway.map(note, range(300), on=executor, workers=1)) == list(range(300))
+        assert set(executor.why()) == {
+            "test_a_map_that_uses_some_workers_of_an_executor_is_judged_by_its_function.<locals>.note"
+        }
+    assert sorted(seen) == list(range(300))

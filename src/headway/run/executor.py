@@ -40,6 +40,7 @@ class _Asked(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     choice: Choice
+    retry: Retry | None
 
 
 class Executor(concurrent.futures.Executor):
@@ -51,8 +52,10 @@ class Executor(concurrent.futures.Executor):
     Args:
         on: As for `headway.map`. "auto" learns for each function: its first calls run on threads.
         workers: How many calls may run at a time; None is what suits the backend.
-        timeout_s: A call that runs longer is stopped and fails with TimedOut; not on threads.
-        retries: How often a failed call is tried again, or a `Retry`.
+        timeout_s: A call that runs longer is stopped and fails with TimedOut; not on threads. Holds for what maps,
+            pipelines and scopes run here, too, if they do not say another.
+        retries: How often a failed call is tried again, or a `Retry`; None is 0. Holds for maps and pipelines on
+            this executor, too, if they do not say another; not for scopes.
         initializer: Called in each worker before its first call, with `initargs`.
         initargs: Its arguments.
         memory_bytes: What a worker process may allocate.
@@ -66,7 +69,7 @@ class Executor(concurrent.futures.Executor):
         workers: int | None = None,
         *,
         timeout_s: float | None = None,
-        retries: int | Retry = 0,
+        retries: int | Retry | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         memory_bytes: int | None = None,
@@ -104,14 +107,22 @@ class Executor(concurrent.futures.Executor):
         """
         if self._fixed is not None and getattr(fn, "__code__", fn) is not self._checked():
             self._check(fn)
-        return self._ask(fn, args, kwargs)
+        return self._ask(fn, args, kwargs, fn, self._retry)
 
-    def _ask(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[Any]:
+    def _ask(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        like: Callable[..., Any],
+        retry: Retry | None,
+    ) -> Future[Any]:
+        """Ask for a call on the backend that is right for a function like the one that it makes."""
         future: Future[Any] = Future(self._stop)
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            asked = _Asked(future, fn, args, kwargs, self._choice(fn))
+            asked = _Asked(future, fn, args, kwargs, self._choice(like), retry)
             batch = self._batch(asked, 1)
             batch.claim = future.set_running_or_notify_cancel
         self._give(batch)
@@ -186,7 +197,7 @@ class Executor(concurrent.futures.Executor):
         if again or begun is not None:
             self._run_again(asked, tried, begun)
             return
-        pause_s = None if error is None or self._retry is None else self._retry.again(error, tried)
+        pause_s = None if error is None or asked.retry is None else asked.retry.again(error, tried)
         if pause_s is not None and not isinstance(error, CancelledError):
             self._run_later(asked, tried + 1, pause_s)
             return

@@ -28,7 +28,7 @@ def map(  # noqa: A001
     ordered: bool = ...,
     on_error: OnError = ...,
     timeout_s: float | None = ...,
-    retries: int | Retry = ...,
+    retries: int | Retry | None = ...,
     buffer: int | None = ...,
     progress: bool | str | Told = ...,
     initializer: Callable[..., object] | None = ...,
@@ -47,7 +47,7 @@ def map(  # noqa: A001
     ordered: bool = ...,
     on_error: OnError = ...,
     timeout_s: float | None = ...,
-    retries: int | Retry = ...,
+    retries: int | Retry | None = ...,
     buffer: int | None = ...,
     progress: bool | str | Told = ...,
     initializer: Callable[..., object] | None = ...,
@@ -65,7 +65,7 @@ def map(  # noqa: A001 (it is headway.map, beside the built-in one)
     ordered: bool = True,
     on_error: OnError = "raise",
     timeout_s: float | None = None,
-    retries: int | Retry = 0,
+    retries: int | Retry | None = None,
     buffer: int | None = None,
     progress: bool | str | Told = False,
     initializer: Callable[..., object] | None = None,
@@ -93,7 +93,8 @@ def map(  # noqa: A001 (it is headway.map, beside the built-in one)
         on_error: When a call fails: "raise" its exception in its place and end; "return" the exception as the result;
             "skip" it.
         timeout_s: A call that runs longer is stopped, and fails with TimedOut; not on threads, which cannot be stopped.
-        retries: How often a failed call is tried again, or a `Retry` that says after what and when.
+        retries: How often a failed call is tried again, or a `Retry` that says after what and when. None is what an
+            executor of headway in `on` says, else 0.
         buffer: How many items may be under way or waiting for the reader; None is a few batches for each worker.
         progress: True shows a bar on stderr if that is a terminal; a text is its label; a function gets
             how many results were read, and of how many (None if that is unknown).

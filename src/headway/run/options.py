@@ -22,6 +22,8 @@ from headway.run.stage import Stage
 if TYPE_CHECKING:
     import asyncio
 
+    import headway.run.executor
+
 __all__ = ["On", "OnError", "StageOptions", "choose", "is_coroutine_function"]
 
 On = str | Executor | Backend
@@ -51,10 +53,18 @@ def _kind(on: On) -> str:
         return on
     if isinstance(on, Backend):
         return on.name
+    executor = _ours(on)
+    lent = None if executor is None else executor._lend()
+    return "executor" if lent is None else lent.name
+
+
+def _ours(on: On) -> headway.run.executor.Executor | None:
+    """What was given as `on`, if it is an executor of headway."""
+    if isinstance(on, str | Backend):
+        return None
     from headway.run.executor import Executor as Ours  # which has options
 
-    lent = on._lend() if isinstance(on, Ours) else None
-    return "executor" if lent is None else lent.name
+    return on if isinstance(on, Ours) else None
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ class StageOptions:
     ordered: bool = True
     on_error: OnError = "raise"
     timeout_s: float | None = None
-    retries: int | Retry = 0
+    retries: int | Retry | None = None
     buffer: int | None = None
     initializer: Callable[..., object] | None = None
     initargs: tuple[Any, ...] = ()
@@ -85,7 +95,8 @@ class StageOptions:
                 raise UsageError(f"{name}={value!r}: it is at least 1, or None for what suits best")
         if self.timeout_s is not None and (not is_number(self.timeout_s) or not self.timeout_s > 0):
             raise UsageError(f"timeout_s={self.timeout_s!r}: it is more than 0, or None for no limit")
-        if not isinstance(self.retries, Retry) and (not is_whole(self.retries) or self.retries < 0):
+        retries = self.retries
+        if not (retries is None or isinstance(retries, Retry) or (is_whole(retries) and retries >= 0)):
             raise UsageError(f"retries={self.retries!r}: it is 0 or more, or a headway.Retry")
 
     def check(self, fn: Callable[..., Any]) -> None:
@@ -108,6 +119,9 @@ class StageOptions:
     @property
     def retry(self) -> Retry | None:
         """What is done about calls that fail; None: they are not tried again."""
+        if self.retries is None:
+            executor = _ours(self.on)
+            return None if executor is None else executor._retry
         retry = self.retries if isinstance(self.retries, Retry) else Retry(self.retries)
         return retry if retry.times else None
 

@@ -43,7 +43,7 @@ def step(
     ordered: bool = True,
     on_error: OnError = "raise",
     timeout_s: float | None = None,
-    retries: int | Retry = 0,
+    retries: int | Retry | None = None,
     buffer: int | None = None,
     initializer: Callable[..., object] | None = None,
     initargs: tuple[Any, ...] = (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from headway.errors import WorkerDied
 from headway.run.backends.calls import Calls, Outcomes, make
@@ -12,6 +12,9 @@ from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.window import Chunk, Windowed
 from headway.run.batch import Portion
 from headway.run.cores import available_cores
+
+if TYPE_CHECKING:
+    from headway.run.executor import Executor
 
 __all__ = ["Borrowed", "BorrowedThreads", "Submits", "borrow"]
 
@@ -90,6 +93,19 @@ class BorrowedThreads(Borrowed):
         return self._executor.submit(chunk.context.copy().run, make, calls)  # type: ignore[no-any-return]
 
 
+class BorrowedOurs(Borrowed):
+    """As `Borrowed`, for an executor of headway. Its retries are for whoever has the calls, and knows each of them."""
+
+    def __init__(self, executor: Executor, workers: int | None, setup: Setup) -> None:
+        super().__init__(executor, workers, setup, by_value=True)
+        self._ours = executor
+        # A limit of the executor is for one call, and what is submitted to it is a chunk.
+        vars(self)["_single"] = executor._options.timeout_s is not None
+
+    def _submit(self, chunk: Chunk, calls: Calls) -> Future[Any]:
+        return self._ours._ask(make, (calls,), {}, chunk.batch.fn, None)
+
+
 def borrow(executor: Submits, workers: int | None = None, setup: Setup = Setup()) -> Backend:
     """Wrap an executor in the class that fits it; of one of ours, its backend."""
     from headway.run.executor import Executor  # which has backends
@@ -100,7 +116,7 @@ def borrow(executor: Submits, workers: int | None = None, setup: Setup = Setup()
         plain = setup.initializer is None and setup.memory_bytes is None
         if lent is not None and plain and (workers is None or workers >= lent.workers):
             return lent
-        return Borrowed(executor, workers, setup, by_value=True)
+        return BorrowedOurs(executor, workers, setup)
     # Subtle: an InterpreterPoolExecutor is a ThreadPoolExecutor, but its calls see nothing of ours.
     threads = isinstance(executor, ThreadPoolExecutor) and "Interpreter" not in type(executor).__name__
     return (BorrowedThreads if threads else Borrowed)(executor, workers, setup)
