@@ -109,3 +109,32 @@ class WouldBlock(HeadwayError):
 
 class Cancelled(CallError):
     """The scope around this was cancelled, and so is what waited in it, or was to run in it."""
+
+
+class CheckError(HeadwayError):
+    """A scenario could not be explored."""
+
+
+class CannotControl(CheckError):
+    """The scenario does something that check cannot schedule, such as waiting for a real socket."""
+
+
+class ReplayDiverged(CheckError):
+    """The program did not follow the schedule that was to be replayed."""
+
+    exit_status = 4
+
+
+class ScheduleFailure(HeadwayError, AssertionError):
+    """A schedule was found under which the scenario fails.
+
+    Attributes:
+        token: Replays it: `headway.replay(scenario, token)`.
+        kind: `exception`, `deadlock`, `lost-wakeup` or `livelock`.
+        report: The schedule as a table, as text.
+    """
+
+    exit_status = 1
+    token: str = ""
+    kind: str = ""
+    report: str = ""

@@ -1,0 +1,1 @@
+"""Check: find the schedule that breaks a program, show it, replay it."""

@@ -1,0 +1,1 @@
+"""Carriers: what units run on."""

@@ -1,0 +1,127 @@
+"""Puts the doubles in place of the real things, in every module that has them, and takes them back."""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from headway.check.doubles import clock, condition, local, lock, queues, thread
+from headway.check.execution import Stop
+
+__all__ = ["doubled"]
+
+_KEPT = ("headway.check.", "greenlet", "gevent.", "_pytest.", "pytest_timeout", "pluggy")
+"""Modules that work for us while a scenario runs, or for whoever watches over it."""
+
+_lock_type: type = type(_thread.allocate_lock())
+_rlock_type: type = type(_thread.RLock())
+
+
+def _names() -> dict[int, Any]:
+    """The real thing's identity to its double."""
+    pairs: list[tuple[Any, Any]] = [
+        (threading.Lock, lock.Lock),
+        (_thread.allocate_lock, lock.Lock),
+        (threading.RLock, lock.RLock),
+        (_thread.RLock, lock.RLock),
+        (threading.Condition, condition.Condition),
+        (threading.Event, condition.Event),
+        (threading.Semaphore, condition.Semaphore),
+        (threading.BoundedSemaphore, condition.BoundedSemaphore),
+        (threading.local, local.Local),
+        (queue.SimpleQueue, queues.SimpleQueue),
+        (_thread.start_new_thread, thread.start_new_thread),
+        (_thread.get_ident, thread.get_ident),
+        (threading.main_thread, thread.main_thread),
+        *clock.DOUBLES.values(),
+    ]
+    return {id(real): double for real, double in pairs if real is not None}
+
+
+_DOUBLES = _names()
+
+
+class _NoStop(logging.Filter):
+    """A pool logs what ends its workers; that an execution is over is no news."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], Stop))
+
+
+@contextmanager
+def doubled() -> Iterator[None]:
+    """While this is entered, the program's modules see doubles; they behave as the real things outside an execution."""
+    undo: list[tuple[Any, str, Any]] = []
+
+    def put(place: Any, name: str, double: Any) -> None:
+        undo.append((place, name, vars(place)[name]))
+        setattr(place, name, double)
+
+    put(threading, "_counter", vars(threading)["_counter"])  # to be put back
+    no_stop = _NoStop()
+    pool_log = logging.getLogger("concurrent.futures")
+    pool_log.addFilter(no_stop)
+    try:
+        for name, double in thread.METHODS.items():
+            put(threading.Thread, name, double)
+        for module in list(sys.modules.values()):
+            if isinstance(module, ModuleType) and not module.__name__.startswith(_KEPT):
+                _in_module(module, put)
+        yield
+    finally:
+        for place, name, real in reversed(undo):
+            setattr(place, name, real)
+        pool_log.removeFilter(no_stop)
+
+
+_PLAIN = (str, int, float, bytes, bool, type(None), tuple, ModuleType)
+
+
+def _in_module(module: ModuleType, put: Any) -> None:
+    keeps_locks = module in (threading, logging, time)
+    for name, value in list(vars(module).items()):
+        if isinstance(value, _PLAIN):
+            continue
+        double = _DOUBLES.get(id(value))
+        if double is not None:
+            put(module, name, double)
+        elif keeps_locks:
+            continue
+        elif (made := _stand_in(value)) is not None:
+            put(module, name, made)
+        elif isinstance(value, type) and value.__module__ == module.__name__:
+            for inner, held in list(vars(value).items()):
+                if (made := _stand_in(held)) is not None:
+                    put(value, inner, made)
+        elif type(value).__module__ == module.__name__ and hasattr(value, "__dict__"):
+            for inner, held in list(vars(value).items()):
+                if (made := _stand_in(held)) is not None and isinstance(inner, str):
+                    put(value, inner, made)
+
+
+def _stand_in(value: Any) -> Any:
+    """A double for a lock that was made before; None for what is none, or is held by somebody now."""
+    kind = type(value)
+    if kind is _lock_type:
+        return None if value.locked() else lock.Lock()
+    if kind is _rlock_type:
+        return lock.RLock()
+    if kind is condition._RealCondition:
+        return condition.Condition(_stand_in(value._lock))
+    if kind is condition._RealEvent:
+        made = condition.Event()
+        made._flag = value.is_set()
+        return made
+    if kind is condition._RealSemaphore:
+        return condition.Semaphore(value._value)
+    if kind is local._RealLocal:
+        return local.Local()
+    return None

@@ -1,0 +1,297 @@
+"""One execution: which unit runs, who may be next, what time it is, and how it ended.
+
+One unit runs at a time. It comes to a point, announces the operation that it is about to do, and the execution chooses
+among the units that could go on. So the choices alone decide what happens, and the same choices let it happen again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from headway.check.doubles.thread import fresh_names
+from headway.check.ending import Ending, deadlock, livelock, raised
+from headway.check.unit import Gate, Unit
+from headway.check.world import world
+
+if TYPE_CHECKING:
+    from headway.check.carriers.contract import Carriers
+    from headway.check.strategies.contract import Strategy
+    from headway.check.watcher import Watcher
+
+__all__ = ["Execution", "Stop"]
+
+SPIN = 500
+"""Points that a unit passes without a switch before others get a turn."""
+FAIR_TURN = 50
+"""The same, when turns are given fairly."""
+MOST_STEPS = 40_000
+"""Points of all units after which turns are given fairly; twice as many and the program makes no progress."""
+IDLE_ROUNDS = 20
+"""Times that a unit offers its turn, and nobody changes anything, before time goes on."""
+TICK_NS = 1_000_000
+"""What the clock goes on by for a program that spins until it shows a later time."""
+
+
+class Stop(BaseException):
+    """The execution is over. Raised in each unit that is left, so that it unwinds."""
+
+
+class Execution:
+    """Runs a scenario once.
+
+    Args:
+        carriers: What units run on.
+        strategy: Chooses the next unit.
+        watcher: Is told of each operation; None costs nothing.
+    """
+
+    def __init__(self, carriers: Carriers, strategy: Strategy, watcher: Watcher | None = None) -> None:
+        self.carriers = carriers
+        self.strategy = strategy
+        self.watcher = watcher
+        self.now_ns = 0
+        self.units: list[Unit] = []
+        self.live: list[Unit] = []
+        self.running: Unit = None  # type: ignore[assignment]  # set before anything runs
+        self.ident = 0
+        """Of the OS thread that the running unit is on."""
+        self.deviations: dict[tuple[int, int], int] = {}
+        """Where the choice was not the plain one: (unit, its step) to the unit that went on."""
+        self.ending: Ending | None = None
+        self.stopping = False
+        self.choices = 0
+        """Moments with more than one unit to choose from."""
+        self.switches = 0
+        self._idle = 0
+        self._fair = False
+        self._turn_steps = SPIN
+
+    # ---- the run ----
+
+    def run(self, scenario: Callable[[], object]) -> Ending:
+        """Run the scenario to its end, and all that it started."""
+        main = Unit(0, "scenario", scenario)
+        main.limit = SPIN
+        self.units.append(main)
+        self.live.append(main)
+        self.running = main
+        self.carriers.adopt(main)
+        self.ident = main.ident
+        self.strategy.begin(self)
+        fresh_names()
+        world.execution = self
+        try:
+            try:
+                scenario()
+            except Stop:
+                pass
+            except BaseException as error:
+                self.end(raised(main, error))
+            self._leave(main)
+            self._unwind(main)
+        finally:
+            world.execution = None
+        if self.ending is None:
+            self.ending = Ending("ok")
+        self.strategy.end(self.ending)
+        return self.ending
+
+    def spawn(self, name: str, run: Callable[[], object], *, daemon: bool, thread: Any = None) -> Unit:
+        """A unit that can run from now on."""
+        unit = Unit(len(self.units), name, run, daemon=daemon)
+        unit.thread = thread
+        unit.limit = SPIN
+        self.carriers.give(self, unit)
+        self.units.append(unit)
+        self.live.append(unit)
+        if self.watcher is not None:
+            self.watcher.started(self.running, unit)
+        return unit
+
+    def body(self, unit: Unit) -> Unit:
+        """What a carrier does for a unit, from start to end; the unit that is to run then."""
+        if not self.stopping:
+            try:
+                unit.run()
+            except Stop:
+                pass
+            except BaseException as error:
+                self.end(raised(unit, error))
+        unit.done = True
+        self.live.remove(unit)
+        if self.watcher is not None:
+            self.watcher.ended(unit)
+        return self._after(unit)
+
+    def end(self, ending: Ending) -> None:
+        """The execution is over; the first ending counts."""
+        if self.ending is None:
+            self.ending = ending
+        self.stopping = True
+        self.watcher = None  # what units do while they unwind is no part of the schedule
+
+    def _leave(self, main: Unit) -> None:
+        """The scenario's own unit has ended; the others go on."""
+        main.done = True
+        self.live.remove(main)
+        if self.watcher is not None:
+            self.watcher.ended(main)
+        following = self._after(main)
+        if following is not main:
+            self.carriers.switch(self, main, following)
+
+    def _after(self, ended: Unit) -> Unit:
+        main = self.units[0]
+        if self.stopping or not any(not unit.daemon for unit in self.live):
+            return main
+        ended.steps += 1
+        return self._next(ended)
+
+    def _unwind(self, main: Unit) -> None:
+        """Let each unit that is left run its `finally` blocks."""
+        self.stopping = True
+        for unit in list(self.live):
+            if not unit.done:
+                self.carriers.switch(self, main, unit)
+
+    # ---- points ----
+
+    def arrive(self, me: Unit) -> None:
+        """The running unit has announced an operation; returns when it may do it.
+
+        Raises:
+            Stop: The execution is over.
+        """
+        if self.stopping:
+            self._stopped(me)
+            return
+        following = self._next(me)
+        if following is not me:
+            self.switches += 1
+            self.carriers.switch(self, me, following)
+            if self.stopping:  # mypy: others have run meanwhile
+                self._stopped(me)  # type: ignore[unreachable]
+        me.gate = None
+        me.deadline_ns = None
+
+    def sync(
+        self, me: Unit, kind: str, owner: object, gate: Gate | None = None, deadline_ns: int | None = None
+    ) -> None:
+        """A point before an operation on a lock, a unit, or the like. May wait: until `gate` opens, or the deadline."""
+        me.steps += 1
+        me.kind = kind
+        me.owner = owner
+        me.variable = None
+        me.write = True
+        me.gate = gate
+        me.deadline_ns = deadline_ns
+        me.timed_out = False
+        self._idle = 0
+        if self.watcher is not None:
+            self.watcher.announced(me)
+        self.arrive(me)
+
+    def look(self, me: Unit, kind: str, owner: object) -> None:
+        """A point before an operation that changes nothing, such as `Event.is_set`."""
+        me.steps += 1
+        me.kind = kind
+        me.owner = owner
+        me.variable = None
+        me.write = False
+        if self.watcher is not None:
+            self.watcher.announced(me)
+        self.arrive(me)
+
+    def read_clock(self, me: Unit) -> int:
+        """The time in ns since the start. No point, but a unit that only watches the clock makes it go on."""
+        me.steps += 1
+        me.read_clock = True
+        if me.steps >= me.limit:
+            self.look(me, "clock", None)
+        return self.now_ns
+
+    def progressed(self) -> None:
+        """Something has changed: whoever polls may find it."""
+        self._idle = 0
+
+    def give_way(self, me: Unit) -> None:
+        """A point at which others come first, as `time.sleep(0)`."""
+        me.steps += 1
+        me.kind = "yield"
+        me.owner = me.variable = None
+        me.write = False
+        self._idle += 1
+        if self.watcher is not None:
+            self.watcher.announced(me)
+        me.limit = 0
+        self.arrive(me)
+
+    def _stopped(self, me: Unit) -> None:
+        # A unit that unwinds passes all points, but one that goes on and on is stopped again and again.
+        if not me.unwinding or me.steps > me.limit:
+            me.unwinding = True
+            me.limit = me.steps + 100
+            raise Stop
+
+    # ---- who is next ----
+
+    def _next(self, me: Unit) -> Unit:
+        while True:
+            enabled = [unit for unit in self.live if (gate := unit.gate) is None or gate(unit)]
+            if enabled and (self._idle < IDLE_ROUNDS * len(self.live) or not self.time_goes_on()):
+                break
+            self._idle = 0
+            if not enabled and not self.time_goes_on():
+                return self._stuck()
+        default = None
+        if me.steps >= me.limit:
+            default = self._turn(me, enabled)
+            if self.stopping:
+                return self.units[0]
+        if len(enabled) == 1:
+            chosen = enabled[0]
+        else:
+            if default is None:
+                default = me if me in enabled else enabled[0]
+            self.choices += 1
+            chosen = default if self._fair else self.strategy.choose(enabled, me, default)
+            if chosen is not default:
+                self.deviations[me.number, me.steps] = chosen.number
+        if chosen is not me:
+            chosen.limit = chosen.steps + self._turn_steps
+        return chosen
+
+    def _turn(self, me: Unit, enabled: list[Unit]) -> Unit | None:
+        """It is the turn of others: they alone are left to choose from."""
+        me.limit = me.steps + self._turn_steps
+        if me.read_clock:
+            me.read_clock = False
+            self.now_ns += TICK_NS
+        taken = sum(unit.steps for unit in self.units)
+        if taken > 2 * MOST_STEPS:
+            self.end(livelock(self.live, taken))
+            return None
+        if taken > MOST_STEPS:
+            self._fair = True
+            self._turn_steps = FAIR_TURN
+        if len(enabled) > 1 and me in enabled:
+            enabled.remove(me)
+        later = [unit for unit in enabled if unit.number > me.number]
+        return later[0] if later else enabled[0]
+
+    def time_goes_on(self) -> bool:
+        """The clock jumps to the earliest deadline; all whose deadline that is can go on. False: there is none."""
+        earliest = min((u.deadline_ns for u in self.live if u.deadline_ns is not None), default=None)
+        if earliest is None:
+            return False
+        self.now_ns = max(self.now_ns, earliest)
+        for unit in self.live:
+            if unit.deadline_ns is not None and unit.deadline_ns <= self.now_ns:
+                unit.gate = unit.deadline_ns = None
+                unit.timed_out = True
+        return True
+
+    def _stuck(self) -> Unit:
+        self.end(deadlock(self.live))
+        return self.units[0]

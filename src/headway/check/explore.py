@@ -1,0 +1,244 @@
+"""`explore` and `replay`: the two things that people call."""
+
+from __future__ import annotations
+
+import _thread
+import contextvars
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from headway.check.doubled import doubled
+from headway.check.hook import hook
+from headway.check.options import Options, check_scenario
+from headway.check.place import outside, short
+from headway.check.recorder import Recorder
+from headway.check.report import failure, nondeterminism
+from headway.check.rewriting import Rewritten, rewritten
+from headway.check.search import Found, Search
+from headway.check.shrink import shrink
+from headway.check.token import Schedule, decode, encode
+from headway.check.verdict import Verdict
+from headway.check.visitor import Visitor
+from headway.check.world import here, world
+from headway.errors import CannotControl, ScheduleFailure, UsageError
+
+__all__ = ["explore", "replay"]
+
+# Taken before anything is doubled.
+_now = time.monotonic
+_allocate_lock = _thread.allocate_lock
+_start_new_thread = _thread.start_new_thread
+_get_ident = _thread.get_ident
+
+STUCK_S = 5.0
+"""A unit that comes to no point for so long does something that is not under control."""
+
+T = TypeVar("T")
+_exploring = _allocate_lock()
+
+
+def explore(
+    scenario: Callable[[], Any],
+    *,
+    schedules: int = 1000,
+    seconds: float | None = 10.0,
+    strategy: str = "auto",
+    seed: int = 0,
+    granularity: str = "access",
+    carrier: str = "threads",
+    clock: str = "virtual",
+    also: Sequence[str] = (),
+) -> Verdict:
+    """Run a scenario under many schedules, and look for one under which it fails.
+
+    A scenario is a function without arguments that makes its threads, joins them, and asserts. It must do the same
+    each time when its threads take turns in the same way.
+
+    Args:
+        scenario: Called once for each schedule.
+        schedules: How many at most.
+        seconds: Wall-clock time at most; None for no limit.
+        strategy: `auto`, or one of `walk`, `pct`, `pos`, `bounded`.
+        seed: Of the random choices; the same seed and code search the same schedules.
+        granularity: Where threads can switch: at `sync` (locks, threads, queues, sleeps), also at each `access` to
+            what they share, at each `line`, or at each `opcode`.
+        carrier: `threads`, or `greenlets`, which is faster and gives C extensions one thread.
+        clock: `virtual`: time stands still while anything can run, and jumps when nothing can.
+        also: Modules or packages outside the program whose shared accesses are points, too.
+    Returns:
+        How many schedules were run, and whether these were all.
+    Raises:
+        ScheduleFailure: One failed: an exception, a deadlock, a lost wake-up, or no end. It has a token.
+        CannotControl: The scenario waits for something real.
+        UsageError: Wrong arguments, or a scenario that explores itself.
+    """
+    options = Options(schedules, seconds, strategy, seed, granularity, carrier, clock, tuple(also))
+    started = _now()
+    with _prepared(scenario, options) as (search, code):
+        found = search(lambda inner: inner.look())
+        if found is not None:
+            raise search(lambda inner: _failed(inner, found, options, code.fingerprint))
+        inner = search.inner
+    return Verdict(
+        inner.schedules, inner.exhausted, _now() - started, granularity, seed, notes=tuple(code.unreachable)
+    )
+
+
+def replay(
+    scenario: Callable[[], Any], token: str, *, carrier: str = "threads", also: Sequence[str] = ()
+) -> None:
+    """Run a scenario under the schedule of a token.
+
+    Args:
+        scenario: That of `explore`.
+        token: From a `ScheduleFailure`.
+        carrier: As for `explore`.
+        also: As for `explore`.
+    Raises:
+        ScheduleFailure: It fails, as it did.
+        ReplayDiverged: The program does not follow the schedule; likely it has changed.
+        UsageError: The token is none.
+    """
+    schedule = decode(token)
+    options = Options(1, None, "auto", 0, schedule.granularity, carrier, "virtual", tuple(also))
+    with _prepared(scenario, options) as (search, code):
+
+        def run(inner: Search) -> ScheduleFailure | Exception | None:
+            recorder = Recorder()
+            ending, execution, followed = inner.again(schedule.deviations, recorder)
+            diverged = followed.error(schedule.fingerprint, code.fingerprint)
+            if diverged is not None:
+                return diverged
+            if ending.failed:
+                now = Schedule(schedule.granularity, execution.deviations, code.fingerprint)
+                return failure(ending, recorder, encode(now), 0, options)
+            return None
+
+        error = search(run)
+        if error is not None:
+            raise error
+
+
+class _Driver:
+    """Runs parts of a search in a thread of its own, and watches over it from the caller's."""
+
+    def __init__(self, inner: Search) -> None:
+        self.inner = inner
+
+    def __call__(self, part: Callable[[Search], T]) -> T:
+        done = _allocate_lock()
+        done.acquire()
+        result: list[T] = []
+        error: list[BaseException] = []
+        context = contextvars.copy_context()
+        ident = [0]
+
+        def run() -> None:
+            active: Any = threading._active  # type: ignore[attr-defined]
+            ident[0] = _get_ident()
+            active[ident[0]] = threading._main_thread  # type: ignore[attr-defined]
+            trace = threading.gettrace()
+            if trace is not None:
+                sys.settrace(trace)
+            try:
+                result.append(context.run(part, self.inner))
+            except BaseException as raised:
+                error.append(raised)
+            finally:
+                active.pop(ident[0], None)
+                done.release()
+
+        _start_new_thread(run, ())
+        try:
+            self._watch(done)
+        except BaseException:
+            self._stop(done)
+            raise
+        if error:
+            raise error[0]
+        return result[0]
+
+    def _watch(self, done: Any) -> None:
+        progress: tuple[object, int] = (None, 0)
+        since = _now()
+        while not done.acquire(timeout=0.25):
+            execution = self.inner.execution
+            now = (execution, sum(unit.steps for unit in list(execution.units)) if execution else 0)
+            if now != progress:
+                progress, since = now, _now()
+            elif execution is not None and _now() - since > STUCK_S:
+                raise self._uncontrolled()
+
+    def _uncontrolled(self) -> CannotControl:
+        execution = self.inner.execution
+        assert execution is not None
+        frame = sys._current_frames().get(execution.ident)
+        place = outside(frame) or frame
+        where = (
+            f"{short(place.f_code.co_filename)}:{place.f_lineno}" if place is not None else "an unknown place"
+        )
+        return CannotControl(
+            f"{execution.running.name} has been at {where} for {STUCK_S:.0f} s without coming to a point",
+            hint="real sockets, files, subprocesses and C code that blocks are not under control: give the scenario a stand-in",
+        )
+
+    def _stop(self, done: Any) -> None:
+        """The caller was interrupted, or the search hangs: end it, or leave it behind."""
+        execution = self.inner.execution
+        if execution is not None:
+            execution.stopping = True
+        if done.acquire(timeout=1.0):
+            return
+        world.execution = None
+
+
+@contextmanager
+def _prepared(scenario: Callable[[], Any], options: Options) -> Iterator[tuple[_Driver, Rewritten]]:
+    """Everything is under control; and afterwards as it was."""
+    checked = check_scenario(scenario)
+    if here() is not None:
+        raise UsageError("a scenario cannot explore: it is being explored itself")
+    if not _exploring.acquire(blocking=False):
+        raise UsageError(
+            "another thread explores at this moment", hint="one exploration at a time in a process"
+        )
+    collects = gc.isenabled()
+    try:
+        visitor = Visitor()
+        with rewritten(checked, granularity=options.granularity, also=options.also) as code, doubled():
+            for site in code.sites:
+                site.shared = None
+            search = Search(checked, options, visitor)
+            gc.disable()
+            hook.visit = visitor.visit
+            try:
+                yield _Driver(search), code
+            finally:
+                hook.visit = None
+                search.close()
+    finally:
+        if collects:
+            gc.enable()
+        _exploring.release()
+
+
+def _failed(search: Search, found: Found, options: Options, fingerprint: str) -> ScheduleFailure:
+    """Run it again, make it smaller, and say what happens."""
+    ending, execution, followed = search.again(found.deviations)
+    if followed.diverged or ending.signature != found.ending.signature:
+        return nondeterminism(found, ending, followed.diverged)
+
+    def fails(deviations: dict[tuple[int, int], int]) -> dict[tuple[int, int], int] | None:
+        ending, execution, _ = search.again(deviations, strict=False)
+        return execution.deviations if ending.signature == found.ending.signature else None
+
+    smallest = shrink(execution.deviations, fails)
+    recorder = Recorder()
+    ending, execution, _ = search.again(smallest, recorder)
+    token = encode(Schedule(options.granularity, execution.deviations, fingerprint))
+    return failure(ending, recorder, token, found.number, options)

@@ -1,0 +1,133 @@
+"""The search: execution after execution, until one fails, none is left, or the budget has ended."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from headway.check.carriers.greenlets import GreenletCarriers
+from headway.check.carriers.threads import ThreadCarriers
+from headway.check.execution import Execution
+from headway.check.strategies.bounded import Bounded
+from headway.check.strategies.contract import Plain, Strategy
+from headway.check.strategies.pct import PCT
+from headway.check.strategies.pos import POS
+from headway.check.strategies.replaying import Replaying
+from headway.check.strategies.walk import Walk
+from headway.check.visitor import Visitor
+
+if TYPE_CHECKING:
+    from headway.check.carriers.contract import Carriers
+    from headway.check.ending import Ending
+    from headway.check.options import Options
+    from headway.check.watcher import Watcher
+
+__all__ = ["Found", "Search"]
+
+# Taken before anything is doubled.
+_now = time.monotonic
+
+LEARN_EVERY = 16
+"""One execution in so many looks anew at what is shared."""
+COLLECT_EVERY = 64
+"""Python's collector of cycles runs between executions only: within one it would run `__del__` at moments that no
+schedule fixes."""
+Deviations = Mapping[tuple[int, int], int]
+
+
+class Found:
+    """An execution that failed."""
+
+    def __init__(self, ending: Ending, deviations: dict[tuple[int, int], int], number: int) -> None:
+        self.ending = ending
+        self.deviations = deviations
+        self.number = number
+        """Of the schedule, from 1."""
+
+
+class Search:
+    """Runs a scenario under one schedule after the other. All its methods run in one thread."""
+
+    def __init__(self, scenario: Callable[[], Any], options: Options, visitor: Visitor) -> None:
+        self._scenario = scenario
+        self._options = options
+        self._visitor = visitor
+        self._carriers: Carriers = GreenletCarriers() if options.carrier == "greenlets" else ThreadCarriers()
+        self._learns = options.granularity in ("access", "line")
+        self.schedules = 0
+        self.exhausted = False
+        self.execution: Execution | None = None
+        """The one that runs, for who watches from outside."""
+
+    def close(self) -> None:
+        """No execution will follow."""
+        self._carriers.close()
+
+    def once(self, strategy: Strategy, watcher: Watcher | None = None) -> tuple[Ending, Execution]:
+        """Run the scenario once."""
+        execution = self.execution = Execution(self._carriers, strategy, watcher)
+        return execution.run(self._scenario), execution
+
+    def look(self, first: Watcher | None = None) -> Found | None:
+        """Search for a schedule that fails; None: none was found.
+
+        Args:
+            first: Is told of each operation of the first execution, which nobody disturbs.
+        """
+        options = self._options
+        end = None if options.seconds is None else _now() + options.seconds
+        bounded = Bounded()
+        seen = -1
+        for number, strategy in enumerate(self._strategies(bounded), 1):
+            learns = self._learns and (number - 1) % LEARN_EVERY == 0
+            if strategy is bounded and seen != self._visitor.changes:
+                seen = self._visitor.changes
+                bounded.restart()
+            if self._learns and (learns or strategy is bounded):
+                self._visitor.learn()
+            ending, execution = self.once(strategy, first if number == 1 else None)
+            if self._learns and (learns or strategy is bounded):
+                self._visitor.learnt()
+            self.schedules = number
+            if ending.failed:
+                return Found(ending, execution.deviations, number)
+            # With one choice or none there is nothing to search.
+            if bounded.exhausted and seen == self._visitor.changes:
+                self.exhausted = True
+                return None
+            if bounded.exhausted:
+                bounded.restart()
+            if number >= options.schedules or (end is not None and _now() >= end):
+                return None
+            if number % COLLECT_EVERY == 0:
+                gc.collect(1)
+        return None
+
+    def again(
+        self, deviations: Deviations, watcher: Watcher | None = None, *, strict: bool = True
+    ) -> tuple[Ending, Execution, Replaying]:
+        """Run a schedule again."""
+        strategy = Replaying(deviations, strict=strict)
+        ending, execution = self.once(strategy, watcher)
+        return ending, execution, strategy
+
+    def _strategies(self, bounded: Bounded) -> Iterator[Strategy]:
+        random = Random(self._options.seed)
+        walk, pos = Walk(random), POS(random)
+        name = self._options.strategy
+        if name == "bounded":
+            yield from itertools.repeat(bounded)
+        yield Plain()
+        if name == "walk":
+            yield from itertools.repeat(walk)
+        elif name == "pos":
+            yield from itertools.repeat(pos)
+        elif name == "pct":
+            yield from itertools.repeat(PCT(random, 3))
+        pcts = [PCT(random, depth) for depth in (2, 3, 4)]
+        for depth in itertools.cycle(pcts):
+            yield from (pos, bounded, walk, pos, bounded, depth, pos, bounded)

@@ -1,0 +1,1 @@
+"""Strategies: which unit goes on. One a file, each with its source."""

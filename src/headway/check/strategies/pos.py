@@ -1,0 +1,55 @@
+"""POS: each announced operation has a random priority; the highest runs, and those that it disturbs draw again.
+
+Source: Yuan, Yang, Gu, "Partial order aware concurrency sampling", CAV 2018, algorithm 1. It samples partial orders rather
+than interleavings, so that switches between operations that do not touch each other are not tried over and over.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from headway.check.site import STRUCTURE
+from headway.check.strategies.contract import Plain
+
+if TYPE_CHECKING:
+    from headway.check.execution import Execution
+    from headway.check.unit import Unit
+
+__all__ = ["POS"]
+
+
+class POS(Plain):
+    """Priorities of operations, not of units."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random.random
+        self._drawn: dict[int, tuple[int, float]] = {}  # unit: (step, priority)
+
+    def begin(self, execution: Execution) -> None:
+        """Forget."""
+        self._drawn = {}
+
+    def choose(self, enabled: list[Unit], me: Unit, default: Unit) -> Unit:
+        """The highest; ties are not possible in practice."""
+        drawn = self._drawn
+        best = enabled[0]
+        highest = -1.0
+        for unit in enabled:
+            known = drawn.get(unit.number)
+            if known is None or known[0] != unit.steps:
+                known = drawn[unit.number] = (unit.steps, self._random())
+            if known[1] > highest:
+                highest = known[1]
+                best = unit
+        owner = best.owner
+        if owner is not None:
+            for unit in enabled:
+                if (
+                    unit.owner is owner
+                    and unit is not best
+                    and (unit.write or best.write)
+                    and (unit.variable == best.variable or STRUCTURE in (unit.variable, best.variable))
+                ):
+                    drawn[unit.number] = (unit.steps, self._random())
+        return best

@@ -1,0 +1,101 @@
+"""A unit under control: a thread that runs only when the execution says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Gate", "Unit"]
+
+Gate = Callable[["Unit"], bool]
+"""Says whether a unit could go on with the operation that it has announced."""
+
+
+class Unit:
+    """One thread of a scenario, between its start and its end.
+
+    A unit arrives at a point, announces an operation there, and goes on when it is chosen. Until then others run.
+
+    Args:
+        number: 0 for the scenario itself, then in the order of their starts.
+        name: As people know it.
+        run: What it does; it is called on the carrier.
+        daemon: It is not waited for.
+    """
+
+    __slots__ = (
+        "baton",
+        "daemon",
+        "deadline_ns",
+        "done",
+        "gate",
+        "greenlet",
+        "ident",
+        "kind",
+        "limit",
+        "locals",
+        "name",
+        "number",
+        "owner",
+        "read_clock",
+        "run",
+        "steps",
+        "thread",
+        "timed_out",
+        "unwinding",
+        "variable",
+        "where",
+        "write",
+    )
+
+    def __init__(self, number: int, name: str, run: Callable[[], object], *, daemon: bool = False) -> None:
+        self.number = number
+        self.name = name
+        self.run = run
+        self.daemon = daemon
+        self.thread: Any = None
+        """The `threading.Thread` that the program knows; None for one made by `start_new_thread`."""
+
+        # What it is about to do.
+        self.steps = 0
+        """Points that it has come to. Counts also those where no choice is made, so that a schedule that was recorded
+        with other choices in view still fits."""
+        self.kind = "start"
+        self.owner: object = None
+        """The lock, unit, or object with the attribute, that the operation is about."""
+        self.variable: object = None
+        """Which part of it, for accesses: operations on different variables do not disturb each other."""
+        self.write = False
+        self.where: Any = None
+        """The site of an access."""
+        self.gate: Gate | None = None
+        """None: it can go on."""
+        self.deadline_ns: int | None = None
+        self.timed_out = False
+
+        self.limit = 0
+        """Steps after which others get a turn: it may be spinning."""
+        self.read_clock = False
+        self.done = False
+        self.unwinding = False
+        """The execution is over, and so is this unit: it runs only what stands in its `finally`."""
+        self.locals: dict[object, Any] = {}
+        """What `threading.local` objects hold for it, by their identity."""
+
+        # The carrier's own.
+        self.ident = 0
+        self.baton: Any = None
+        self.greenlet: Any = None
+
+    @property
+    def described(self) -> str:
+        """As people know it."""
+        return f"thread {self.name}" if self.number else self.name
+
+    @property
+    def held_by(self) -> Unit:
+        """Who waits for a unit's end waits for the unit."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"<unit {self.number} {self.name}>"

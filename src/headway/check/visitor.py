@@ -1,0 +1,111 @@
+"""Accesses as points: which of them matter is learnt while the program runs.
+
+An access to what only one unit ever touches commutes with whatever the others do, so it need not be a point. Which
+sites those are is not known beforehand: in an execution that learns, each variable remembers who touched it.
+"""
+
+from __future__ import annotations
+
+import _thread
+from array import array
+from collections import deque
+from collections.abc import Hashable
+
+from headway.check.site import STRUCTURE, Site
+from headway.check.world import world
+
+__all__ = ["Visitor"]
+
+_get_ident = _thread.get_ident
+
+_NAMED = ("attribute", "global", "cell")
+_CONTAINERS = (list, dict, set, bytearray, deque, array)
+
+
+class Visitor:
+    """Receives the accesses of rewritten code."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+        """Times that a site became a point, or none: executions before and after do not have the same points."""
+        self._learning = False
+        self._touched: dict[tuple[int, Hashable], _Touched] = {}
+        self._seen: set[Site] = set()
+
+    def learn(self) -> None:
+        """The next execution learns."""
+        self._learning = True
+        self._touched.clear()
+        self._seen.clear()
+
+    def learnt(self) -> None:
+        """It is over: sites where nothing shared was seen are points no longer."""
+        self._learning = False
+        for site in self._seen:
+            if site.shared is None:
+                site.shared = False
+                self.changes += 1
+        self._touched.clear()
+
+    def visit(self, site: Site, owner: object, name: Hashable, write: bool) -> None:
+        """An access is about to happen, in whatever thread."""
+        execution = world.execution
+        if execution is None or execution.ident != _get_ident():
+            return
+        me = execution.running
+        me.steps += 1
+        if self._learning and len(execution.live) > 1:
+            self._note(me.number, site, owner, name, write)
+        if execution.watcher is not None:
+            execution.watcher.accessed(me, site, owner, name, write)
+        if (site.shared is False or len(execution.live) == 1) and me.steps < me.limit:
+            return
+        me.kind = "access"
+        me.owner = owner
+        me.variable = name
+        me.write = write
+        me.where = site
+        if write:
+            execution.progressed()
+        execution.arrive(me)
+
+    def _note(self, unit: int, site: Site, owner: object, name: Hashable, write: bool) -> None:
+        self._seen.add(site)
+        if owner is None:  # a line: it may do anything
+            self._share(site)
+            return
+        if site.kind not in _NAMED and isinstance(owner, _CONTAINERS):
+            name = STRUCTURE  # overlaps the others
+        # Subtle: an object that has gone may lend its id to another; then a site is taken for shared that is not,
+        # which costs time and nothing else.
+        key = (id(owner), name)
+        known = self._touched.get(key)
+        if known is None:
+            known = self._touched[key] = _Touched(unit)
+        known.written |= write
+        known.several |= known.unit != unit
+        if not (known.written and known.several):
+            known.sites.add(site)
+            return
+        for other in known.sites:
+            self._share(other)
+        known.sites.clear()
+        self._share(site)
+
+    def _share(self, site: Site) -> None:
+        if site.shared is not True:
+            if site.shared is False:
+                self.changes += 1
+            site.shared = True
+
+
+class _Touched:
+    """Who touched a variable, and where. What nobody writes is not shared, in this sense."""
+
+    __slots__ = ("several", "sites", "unit", "written")
+
+    def __init__(self, unit: int) -> None:
+        self.unit = unit
+        self.several = False
+        self.written = False
+        self.sites: set[Site] = set()

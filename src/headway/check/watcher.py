@@ -1,0 +1,38 @@
+"""Who is told of each operation of an execution: the race detector, and the record of a failing schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from headway.check.site import Site
+    from headway.check.unit import Unit
+
+__all__ = ["Watcher"]
+
+
+class Watcher(Protocol):
+    """Is called in the running unit, before the operation unless said otherwise. Must not come to a point itself."""
+
+    def announced(self, unit: Unit) -> None:
+        """A unit is about to do `unit.kind` with `unit.owner`, when it is chosen."""
+
+    def accessed(self, unit: Unit, site: Site, owner: object, name: Hashable, write: bool) -> None:
+        """A unit reads or writes a variable now."""
+
+    def acquired(self, unit: Unit, owner: object) -> None:
+        """After: what others did before they released `owner` has happened before what this unit does now."""
+
+    def released(self, unit: Unit, owner: object) -> None:
+        """What this unit has done so far happens before what those do who acquire `owner` later."""
+
+    def started(self, unit: Unit, child: Unit) -> None:
+        """A unit has made another."""
+
+    def ended(self, unit: Unit) -> None:
+        """A unit has done its last step."""
+
+    def joined(self, unit: Unit, other: Unit) -> None:
+        """A unit has waited for another's end."""

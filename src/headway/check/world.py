@@ -1,0 +1,35 @@
+"""What the doubles ask: does the caller run under an execution, and which unit is it?"""
+
+from __future__ import annotations
+
+import _thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headway.check.execution import Execution
+    from headway.check.unit import Unit
+
+__all__ = ["here", "world"]
+
+# Taken before anything is doubled.
+_get_ident = _thread.get_ident
+
+
+class World:
+    """The one execution that runs now, if any."""
+
+    __slots__ = ("execution",)
+
+    def __init__(self) -> None:
+        self.execution: Execution | None = None
+
+
+world = World()
+
+
+def here() -> Unit | None:
+    """The unit that calls; None for threads that are not under control, and when nothing is explored."""
+    execution = world.execution
+    if execution is None or execution.ident != _get_ident():
+        return None
+    return execution.running
