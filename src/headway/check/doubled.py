@@ -8,13 +8,14 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 from headway.check.doubles import clock, condition, local, lock, queues, thread
 from headway.check.execution import Stop
+from headway.check.reach import Undo, lend
 
 __all__ = ["doubled"]
 
@@ -57,9 +58,10 @@ class _NoStop(logging.Filter):
 
 
 @contextmanager
-def doubled() -> Iterator[None]:
+def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
     """While this is entered, the program's modules see doubles; they behave as the real things outside an execution."""
     undo: list[tuple[Any, str, Any]] = []
+    lent: list[Undo] = []
 
     def put(place: Any, name: str, double: Any) -> None:
         undo.append((place, name, vars(place)[name]))
@@ -75,8 +77,11 @@ def doubled() -> Iterator[None]:
         for module in list(sys.modules.values()):
             if isinstance(module, ModuleType) and not module.__name__.startswith(_KEPT):
                 _in_module(module, put)
+        lent = lend([scenario, sys.modules.get(getattr(scenario, "__module__", ""))], _stand_in)
         yield
     finally:
+        for put_back in reversed(lent):
+            put_back()
         for place, name, real in reversed(undo):
             setattr(place, name, real)
         pool_log.removeFilter(no_stop)
@@ -97,14 +102,6 @@ def _in_module(module: ModuleType, put: Any) -> None:
             continue
         elif (made := _stand_in(value)) is not None:
             put(module, name, made)
-        elif isinstance(value, type) and value.__module__ == module.__name__:
-            for inner, held in list(vars(value).items()):
-                if (made := _stand_in(held)) is not None:
-                    put(value, inner, made)
-        elif type(value).__module__ == module.__name__ and hasattr(value, "__dict__"):
-            for inner, held in list(vars(value).items()):
-                if (made := _stand_in(held)) is not None and isinstance(inner, str):
-                    put(value, inner, made)
 
 
 def _stand_in(value: Any) -> Any:

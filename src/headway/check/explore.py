@@ -210,7 +210,7 @@ def _prepared(scenario: Callable[[], Any], options: Options) -> Iterator[tuple[_
     collects = gc.isenabled()
     try:
         visitor = Visitor()
-        with rewritten(checked, granularity=options.granularity, also=options.also) as code, doubled():
+        with rewritten(checked, granularity=options.granularity, also=options.also) as code, doubled(checked):
             for site in code.sites:
                 site.shared = None
             search = Search(checked, options, visitor)
