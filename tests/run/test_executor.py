@@ -272,7 +272,7 @@ def test_a_coroutine_function_is_refused_where_no_event_loop_runs_it(kind: str) 
 
     with headway.Executor("auto" if kind == "auto" else "serial") as inner:
         on = inner if kind in ("an executor", "auto") else kind
-        with headway.Executor(on) as executor:
+        with headway.Executor(on, 1) as executor:
             assert executor.submit(pow, 2, 3).result() == 8
             for fn in (call, functools.partial(call), CalledTask(), call):
                 with pytest.raises(headway.UsageError, match="is a coroutine function, which on="):
@@ -282,11 +282,12 @@ def test_a_coroutine_function_is_refused_where_no_event_loop_runs_it(kind: str) 
             assert executor.submit(pow, 2, 3).result() == 8
 
 
-def test_a_coroutine_function_runs_in_the_event_loop_of_an_executor() -> None:
+@pytest.mark.parametrize("kind", ["asyncio", "auto"])
+def test_a_coroutine_function_runs_in_the_event_loop_of_an_executor(kind: str) -> None:
     async def call(number: int) -> int:
         return number
 
-    with headway.Executor("asyncio") as executor:
+    with headway.Executor(kind) as executor:
         assert list(headway.map(call, range(3), on=executor)) == [0, 1, 2]
         with headway.Executor(executor) as outer:
             future: Future[Any] = outer.submit(call, 3)

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar
 
 from headway import seam
 from headway.errors import UsageError
@@ -20,8 +20,12 @@ from headway.run.choice import Choice, Fixed
 from headway.run.coroutines import Begun, finish
 from headway.run.future import Future
 from headway.run.identity import name_of, same_work
+from headway.run.loans import Loans
 from headway.run.options import On, StageOptions, choose, is_coroutine_function
 from headway.run.retry import Retry
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Executor"]
 
@@ -47,7 +51,8 @@ class Executor(concurrent.futures.Executor):
     """Runs calls and gives their futures (PEP 3148); for `with`, `async with`, and whatever takes an executor.
 
     `map` is that of concurrent.futures and submits everything at once; `headway.map(..., on=executor)` is lazy,
-    uses the same workers and leaves them open.
+    uses the same workers and leaves them open. If the executor is on "auto", each map chooses for itself among the
+    executor's workers.
 
     Args:
         on: As for `headway.map`. "auto" learns for each function: its first calls run on threads.
@@ -88,12 +93,15 @@ class Executor(concurrent.futures.Executor):
         self._closed = False
         self._pending: dict[Future[Any], Batch] = {}
         self._timers: set[threading.Timer] = set()
-        self._opened = Opened(workers, self._options.setup, awaited=True)
+        loans = self._options.loans(None)
+        self._opened = loans or Opened(workers, self._options.setup, awaited=True)
         self._choices: dict[object, tuple[str, Choice]] = {}
         self._checked: Callable[[], object] = lambda: None
         """The code of the function that was last found to be one that can run here, or what has no code itself."""
         self._fixed = (
-            None if on == "auto" else choose(abs, self._options, loop=None, inline=False, awaited=True)
+            None
+            if on == "auto" or loans
+            else choose(abs, self._options, loop=None, inline=False, awaited=True)
         )
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -106,7 +114,7 @@ class Executor(concurrent.futures.Executor):
             UsageError: It is a coroutine function, and there is no event loop to run it.
         """
         if self._fixed is not None and getattr(fn, "__code__", fn) is not self._checked():
-            self._check(fn)
+            self._check(fn, self._fixed.backend.name)
         return self._ask(fn, args, kwargs, fn, self._retry)
 
     def _ask(
@@ -143,8 +151,8 @@ class Executor(concurrent.futures.Executor):
         self._pending[asked.future] = batch
         return batch
 
-    def _check(self, fn: Callable[..., Any]) -> None:
-        self._options.check(fn)
+    def _check(self, fn: Callable[..., Any], kind: str) -> None:
+        self._options.check(fn, kind)
         with contextlib.suppress(TypeError):  # it has no weak references, and is looked at each time
             self._checked = weakref.ref(getattr(fn, "__code__", fn))
 
@@ -160,8 +168,7 @@ class Executor(concurrent.futures.Executor):
             if is_coroutine_function(fn):
                 choice = _Task(self._opened)
             else:
-                stops = self._options.timeout_s is not None or self._options.memory_bytes is not None
-                choice = Auto(fn, self._opened, inline=False, stops=stops)
+                choice = Auto(fn, self._opened, inline=False, stops=self._options.stops)
             known = self._choices[key] = name_of(fn), choice
         return known[1]
 
@@ -171,6 +178,24 @@ class Executor(concurrent.futures.Executor):
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
         return None if self._fixed is None else Lent(self._fixed.backend, self._options.timeout_s)
+
+    def _lend_choice(self, loop: asyncio.AbstractEventLoop | None) -> Loans | None:
+        """The backends from which "auto" chooses, for calls of others; None if this executor does not choose."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+        if self._fixed is not None:
+            return None
+        options = self._options
+        return Loans(
+            self._lend_one, self._opened.workers, options.setup, timeout_s=options.timeout_s, loop=loop
+        )
+
+    def _lend_one(self, name: str) -> Backend:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            return self._opened.get(name)
 
     def _give(self, batch: Batch) -> None:
         asked, backend, _ = batch.tag

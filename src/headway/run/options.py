@@ -15,6 +15,7 @@ from headway.run.backends.ending import abandon_at_exit
 from headway.run.backends.open import check, open_backend
 from headway.run.cancellation import CURRENT
 from headway.run.choice import Choice, Fixed
+from headway.run.loans import Loans
 from headway.run.number import is_number, is_whole
 from headway.run.retry import Retry
 from headway.run.stage import Stage
@@ -48,14 +49,16 @@ def _is_marked(fn: Any) -> bool:
 
 
 def _kind(on: On) -> str:
-    """The name of the backend that makes the calls; of executors that are not ours, and that choose, "executor"."""
+    """The name of the backend that makes the calls; "executor" of executors that are not ours."""
     if isinstance(on, str):
         return on
     if isinstance(on, Backend):
         return on.name
     executor = _ours(on)
-    lent = None if executor is None else executor._lend()
-    return "executor" if lent is None else lent.name
+    if executor is None:
+        return "executor"
+    lent = executor._lend()
+    return "auto" if lent is None else lent.name
 
 
 def _ours(on: On) -> headway.run.executor.Executor | None:
@@ -99,13 +102,16 @@ class StageOptions:
         if not (retries is None or isinstance(retries, Retry) or (is_whole(retries) and retries >= 0)):
             raise UsageError(f"retries={self.retries!r}: it is 0 or more, or a headway.Retry")
 
-    def check(self, fn: Callable[..., Any]) -> None:
+    def check(self, fn: Callable[..., Any], kind: str | None = None) -> None:
         """Find out whether a function can run so.
 
+        Args:
+            fn: The function.
+            kind: The name of the backend; None is what `on` says.
         Raises:
             UsageError: It is a coroutine function, which only an event loop runs.
         """
-        if is_coroutine_function(fn) and _kind(self.on) not in ("auto", "asyncio"):
+        if is_coroutine_function(fn) and (kind or _kind(self.on)) not in ("auto", "asyncio"):
             raise UsageError(
                 f"{getattr(fn, '__qualname__', fn)} is a coroutine function, which on={self.on!r} cannot run",
                 hint="leave `on` out, or give on='asyncio'",
@@ -115,6 +121,29 @@ class StageOptions:
     def setup(self) -> Setup:
         """How workers are made."""
         return Setup(self.initializer, self.initargs, self.memory_bytes)
+
+    @property
+    def stops(self) -> bool:
+        """Whether calls are to be stopped, or limited, as only some backends can."""
+        executor = _ours(self.on)
+        asked = self.timeout_s is not None or self.memory_bytes is not None
+        return asked or (executor is not None and executor._options.stops)
+
+    @property
+    def in_workers(self) -> bool:
+        """Whether calls need workers that were made for them."""
+        executor = _ours(self.on)
+        asked = self.initializer is not None or self.memory_bytes is not None
+        return asked or (executor is not None and executor._options.in_workers)
+
+    def loans(self, loop: asyncio.AbstractEventLoop | None) -> Loans | None:
+        """The backends of an executor of headway that was given as `on`, and that chooses among them.
+
+        None also if workers are asked for that it does not have: then it is an executor as any other.
+        """
+        executor = _ours(self.on)
+        own = self.workers is not None or self.initializer is not None or self.memory_bytes is not None
+        return None if executor is None or own else executor._lend_choice(loop)
 
     @property
     def retry(self) -> Retry | None:
@@ -170,19 +199,18 @@ def choose(
     """
     options.check(fn)
     on = options.on
-    opened = Opened(options.workers, options.setup, awaited=awaited, loop=loop)
-    if on == "auto" and not is_coroutine_function(fn):
+    loans = options.loans(loop)
+    if (on == "auto" or loans) and not is_coroutine_function(fn):
         return Auto(
             fn,
-            opened,
+            loans or Opened(options.workers, options.setup, awaited=awaited, loop=loop),
             # A scope can end the wait for a call, but no call that runs in the reader's own thread.
-            inline=inline
-            and options.initializer is None
-            and options.memory_bytes is None
-            and CURRENT.get() is None,
-            stops=options.timeout_s is not None or options.memory_bytes is not None,
+            inline=inline and not options.in_workers and CURRENT.get() is None,
+            stops=options.stops,
         )
-    if on == "auto":
+    if loans:
+        return Fixed(loans.get("asyncio"), owned=True)
+    if on == "auto" or (is_coroutine_function(fn) and _kind(on) == "auto"):
         on = "asyncio"
     if on == "asyncio" and loop is not None:
         from headway.run.backends.event_loop import Asyncio

@@ -31,9 +31,10 @@ class Lent(Backend):
     Args:
         backend: It.
         timeout_s: For calls that have no time limit of their own.
+        resizes: Whether the number of workers is not the owner's to say, who has left it to `auto`.
     """
 
-    def __init__(self, backend: Backend, timeout_s: float | None = None) -> None:
+    def __init__(self, backend: Backend, timeout_s: float | None = None, *, resizes: bool = False) -> None:
         # What a backend's class says of it, this one says of itself.
         vars(self).update(
             name=backend.name, batch_ns=backend.batch_ns, stops=backend.stops, local=backend.local
@@ -41,6 +42,7 @@ class Lent(Backend):
         self.workers = backend.workers
         self._backend = backend
         self._timeout_s = timeout_s
+        self._resizes = resizes
         self._changed = threading.Condition()
         self._open: set[_Loan] = set()
         self._closed = False
@@ -88,7 +90,9 @@ class Lent(Backend):
         return self._backend.stop(batch, error)
 
     def resize(self, workers: int) -> None:
-        """How many workers there are is for the owner to say."""
+        if self._resizes:
+            self._backend.resize(workers)
+            self.workers = self._backend.workers
 
     def close(self, *, wait: bool = True, abort: bool = False) -> None:
         with self._changed:
