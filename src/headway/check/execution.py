@@ -27,8 +27,8 @@ FAIR_TURN = 50
 """The same, when turns are given fairly."""
 MOST_STEPS = 40_000
 """Points of all units after which turns are given fairly; twice as many and the program makes no progress."""
-IDLE_ROUNDS = 20
-"""Times that a unit offers its turn, and nobody changes anything, before time goes on."""
+IDLE_ROUNDS = 60
+"""Times that units offer their turn, and nobody changes anything, before time goes on."""
 TICK_NS = 1_000_000
 """What the clock goes on by for a program that spins until it shows a later time."""
 
@@ -49,6 +49,7 @@ class Execution:
     def __init__(self, carriers: Carriers, strategy: Strategy, watcher: Watcher | None = None) -> None:
         self.carriers = carriers
         self.strategy = strategy
+        self.choose = strategy.choose
         self.watcher = watcher
         self.now_ns = 0
         self.units: list[Unit] = []
@@ -60,8 +61,8 @@ class Execution:
         """Where the choice was not the plain one: (unit, its step) to the unit that went on."""
         self.ending: Ending | None = None
         self.stopping = False
-        self.choices = 0
-        """Moments with more than one unit to choose from."""
+        self.points_at_release = True
+        """Is the release of a lock a point? Where each shared access is one, it would tell nobody anything."""
         self.switches = 0
         self._idle = 0
         self._fair = False
@@ -237,9 +238,12 @@ class Execution:
     # ---- who is next ----
 
     def _next(self, me: Unit) -> Unit:
+        live = self.live
+        if len(live) == 1 and live[0] is me and me.gate is None and me.steps < me.limit:
+            return me
         while True:
-            enabled = [unit for unit in self.live if (gate := unit.gate) is None or gate(unit)]
-            if enabled and (self._idle < IDLE_ROUNDS * len(self.live) or not self.time_goes_on()):
+            enabled = [unit for unit in live if (gate := unit.gate) is None or gate(unit)]
+            if enabled and (self._idle < IDLE_ROUNDS or not self.time_goes_on()):
                 break
             self._idle = 0
             if not enabled and not self.time_goes_on():
@@ -249,13 +253,11 @@ class Execution:
             default = self._turn(me, enabled)
             if self.stopping:
                 return self.units[0]
-        if len(enabled) == 1:
-            chosen = enabled[0]
-        else:
+        chosen = enabled[0]
+        if len(enabled) > 1:
             if default is None:
-                default = me if me in enabled else enabled[0]
-            self.choices += 1
-            chosen = default if self._fair else self.strategy.choose(enabled, me, default)
+                default = me if me in enabled else chosen
+            chosen = default if self._fair else self.choose(enabled, me, default)
             if chosen is not default:
                 self.deviations[me.number, me.steps] = chosen.number
         if chosen is not me:

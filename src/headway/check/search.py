@@ -70,6 +70,7 @@ class Search:
     def once(self, strategy: Strategy, watcher: Watcher | None = None) -> tuple[Ending, Execution]:
         """Run the scenario once."""
         execution = self.execution = Execution(self._carriers, strategy, watcher)
+        execution.points_at_release = not self._learns
         return execution.run(self._scenario), execution
 
     def look(self, first: Watcher | None = None) -> Found | None:

@@ -37,6 +37,8 @@ class Unit:
         "name",
         "number",
         "owner",
+        "priority",
+        "priority_step",
         "read_clock",
         "run",
         "steps",
@@ -81,6 +83,10 @@ class Unit:
         """The execution is over, and so is this unit: it runs only what stands in its `finally`."""
         self.locals: dict[object, Any] = {}
         """What `threading.local` objects hold for it, by their identity."""
+
+        # The strategy's own.
+        self.priority = 0.0
+        self.priority_step = -1
 
         # The carrier's own.
         self.ident = 0

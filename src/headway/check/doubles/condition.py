@@ -63,7 +63,8 @@ class Condition(Place):
         assert execution is not None
         if not self._lock._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
-        execution.sync(me, "release", self._lock)
+        if execution.points_at_release:
+            execution.sync(me, "release", self._lock)
         deadline = _deadline(timeout)
         self._waiters.append(me)
         saved = self._lock._release_save()

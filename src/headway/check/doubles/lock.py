@@ -81,7 +81,8 @@ class Lock(Place):
             self._real.release()
             return
         me = execution.running
-        execution.sync(me, "release", self)
+        if execution.points_at_release:
+            execution.sync(me, "release", self)
         if self._holder is None or self._execution is not execution:
             if me.unwinding:
                 return
@@ -184,7 +185,8 @@ class RLock(Place):
         if self._count > 1:
             self._count -= 1
             return
-        execution.sync(me, "release", self)
+        if execution.points_at_release:
+            execution.sync(me, "release", self)
         self._release_save()
 
     def __exit__(self, *exc: object) -> None:

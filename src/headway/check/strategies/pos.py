@@ -13,7 +13,6 @@ from headway.check.site import STRUCTURE
 from headway.check.strategies.contract import Plain
 
 if TYPE_CHECKING:
-    from headway.check.execution import Execution
     from headway.check.unit import Unit
 
 __all__ = ["POS"]
@@ -24,23 +23,17 @@ class POS(Plain):
 
     def __init__(self, random: Random) -> None:
         self._random = random.random
-        self._drawn: dict[int, tuple[int, float]] = {}  # unit: (step, priority)
-
-    def begin(self, execution: Execution) -> None:
-        """Forget."""
-        self._drawn = {}
 
     def choose(self, enabled: list[Unit], me: Unit, default: Unit) -> Unit:
         """The highest; ties are not possible in practice."""
-        drawn = self._drawn
         best = enabled[0]
         highest = -1.0
         for unit in enabled:
-            known = drawn.get(unit.number)
-            if known is None or known[0] != unit.steps:
-                known = drawn[unit.number] = (unit.steps, self._random())
-            if known[1] > highest:
-                highest = known[1]
+            if unit.priority_step != unit.steps:
+                unit.priority_step = unit.steps
+                unit.priority = self._random()
+            if unit.priority > highest:
+                highest = unit.priority
                 best = unit
         owner = best.owner
         if owner is not None:
@@ -51,5 +44,5 @@ class POS(Plain):
                     and (unit.write or best.write)
                     and (unit.variable == best.variable or STRUCTURE in (unit.variable, best.variable))
                 ):
-                    drawn[unit.number] = (unit.steps, self._random())
+                    unit.priority = self._random()
         return best
