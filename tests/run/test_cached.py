@@ -106,6 +106,35 @@ def test_a_cached_function_that_a_worker_can_import_is_the_one_of_its_module(
     assert same == [True]
 
 
+MODULE = """
+import functools, pathlib
+
+@functools.lru_cache
+def rate(path):
+    return pathlib.Path(path).read_text()
+
+def price(path):
+    return rate(path)
+"""
+
+
+def test_workers_with_an_initializer_know_nothing_of_what_was_cached_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "with_rate.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("with_rate")
+    value = tmp_path / "value"
+    value.write_text("old")
+    assert list(headway.map(module.price, [value] * 4, on="processes")) == ["old"] * 4
+    value.write_text("new")
+    module.rate.cache_clear()
+    fresh: dict[str, Any] = {"on": "processes", "initializer": module.rate.cache_clear}
+    assert list(headway.map(module.price, [value] * 4, **fresh)) == ["new"] * 4
+    with headway.Executor(**fresh) as executor:
+        assert executor.submit(module.price, value).result() == "new"
+
+
 def append_to(seen: list[int]) -> Callable[[int], None]:
     def append(x: int) -> None:
         seen.append(x)
