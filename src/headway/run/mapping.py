@@ -146,5 +146,6 @@ def map(  # noqa: A001 (it is headway.map, beside the built-in one)
         plan_items,
         length,
         lambda loop: [options.stage(fn, star=star, loop=loop, inline=loop is None)],
+        [(fn, on)],
     )
     return Results(plan, open_progress(progress, name))

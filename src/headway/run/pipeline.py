@@ -106,7 +106,8 @@ class Pipeline(Generic[R]):
         items = self._items
         kept = not any(one.options.on_error == "skip" for one in self._steps)
         length = len(items) if isinstance(items, Sized) and kept else None
-        plan = Plan(iter(items) if isinstance(items, Iterable) else items, length, self._stages)
+        asked = [(one.fn, one.options.on) for one in self._steps]
+        plan = Plan(iter(items) if isinstance(items, Iterable) else items, length, self._stages, asked)
         return Results(plan, open_progress(self._progress, self._name))
 
     @property

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import sys
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headway.errors import Cancelled, UsageError
@@ -33,6 +33,7 @@ class Plan:
         items: Gives one item for each call.
         length: How many, if that is known.
         stages: Makes the stages; is told the event loop if the reader is a task of it, else None.
+        asked: Each function, and on what it is to run, for people.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class Plan:
         items: Iterator[Any] | AsyncIterable[Any] | Feed,
         length: int | None,
         stages: Callable[[asyncio.AbstractEventLoop | None], list[Stage]],
+        asked: Sequence[tuple[Callable[..., Any], object]] = (),
     ) -> None:
         self.items = items
         self.length = length
         self.stages = stages
+        self.asked = asked
 
 
 class Reading:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from headway.errors import UsageError
+from headway.run.identity import name_of
 from headway.run.reading import Plan, Reading
 from headway.run.report import Report, StageReport
 from headway.run.stage import Stage
@@ -67,6 +68,14 @@ class Results(Generic[R]):
     def __length_hint__(self) -> int:
         return self._reading.plan.length or 0
 
+    def __repr__(self) -> str:
+        flow, plan = self._reading.flow, self._reading.plan
+        steps = plan.asked if flow is None else [(one.fn, one.choice.backend.name) for one in flow.stages]
+        what = " | ".join(_shown(fn, on) for fn, on in steps)
+        of = "" if plan.length is None else f" of {plan.length}"
+        done = "not begun" if flow is None else f"{flow.last.tally.done}{of} done"
+        return f"<Results of {what}: {done}{', ended' * (self._reading.ended_s is not None)}>"
+
     def __enter__(self) -> Results[R]:
         return self
 
@@ -109,6 +118,12 @@ class Results(Generic[R]):
 
     def _nothing(self) -> Generator[R, None, None]:
         yield from ()
+
+
+def _shown(fn: object, on: object) -> str:
+    """A function and where it runs, in few words."""
+    name = name_of(fn).rpartition("<locals>.")[2]
+    return f"{name} on {on if isinstance(on, str) else getattr(on, 'name', type(on).__name__)}"
 
 
 def _report(stage: Stage) -> StageReport:
