@@ -1,7 +1,8 @@
 """A counter of free places that is raised twice, and wakes a waiter only when it was zero before.
 
 Both waiters wait. The giver raises the count from 0 to 1 and wakes waiter 1; before that one runs, the giver raises it
-from 1 to 2 and, since it was not zero, wakes nobody. Waiter 1 takes one place; the other waits for ever beside a free place.
+from 1 to 2 and, since it was not zero, wakes nobody. Waiter 1 takes one place; the other waits for
+ever beside a free one.
 """
 
 import threading
