@@ -20,6 +20,8 @@ class Blocked:
     """Such as `acquire lock L1 (bank.py:14)`."""
     owner: str
     """The unit that holds it; empty if nobody does or it cannot be held."""
+    number: int
+    """Of the unit."""
     daemon: bool
 
 
@@ -44,7 +46,7 @@ class Ending:
         """Two endings with the same signature show the same bug."""
         if self.error is not None:
             return (self.kind, type(self.error))
-        return (self.kind, tuple(sorted(blocked.unit for blocked in self.blocked)))
+        return (self.kind, tuple(sorted(blocked.number for blocked in self.blocked)))
 
     @property
     def cycle(self) -> list[str]:
@@ -86,13 +88,10 @@ def raised(unit: Unit, error: BaseException) -> Ending:
 
 
 def deadlock(live: list[Unit]) -> Ending:
-    """Nothing can run and no time will come. Waiters of a signal that nobody can give have lost it."""
+    """Nothing can run and no time will come. Who waits for a signal that was given when nobody waited has lost it."""
     blocked = tuple(_blocked(unit) for unit in live)
-    waits_only = all(
-        unit.kind in ("wait", "sleep") for unit in live if not unit.daemon and unit.kind != "join"
-    )
-    signals = any(unit.kind == "wait" for unit in live if not unit.daemon)
-    return Ending("lost-wakeup" if waits_only and signals else "deadlock", blocked=blocked)
+    missed = any(getattr(unit.owner, "missed", False) for unit in live if unit.kind == "wait")
+    return Ending("lost-wakeup" if missed else "deadlock", blocked=blocked)
 
 
 def livelock(live: list[Unit], steps: int) -> Ending:
@@ -103,7 +102,7 @@ def livelock(live: list[Unit], steps: int) -> Ending:
 def _blocked(unit: Unit) -> Blocked:
     owner = getattr(unit.owner, "held_by", None)
     what = unit.kind if unit.owner is None else f"{unit.kind} {describe(unit.owner)}"
-    return Blocked(unit.name, what, owner.name if owner is not None else "", unit.daemon)
+    return Blocked(unit.name, what, owner.name if owner is not None else "", unit.number, unit.daemon)
 
 
 def describe(thing: object) -> str:

@@ -25,7 +25,7 @@ SPIN = 500
 """Points that a unit passes without a switch before others get a turn."""
 FAIR_TURN = 50
 """The same, when turns are given fairly."""
-MOST_STEPS = 40_000
+MOST_STEPS = 20_000
 """Points of all units after which turns are given fairly; twice as many and the program makes no progress."""
 IDLE_ROUNDS = 60
 """Times that units offer their turn, and nobody changes anything, before time goes on."""
@@ -188,6 +188,9 @@ class Execution:
         me.gate = gate
         me.deadline_ns = deadline_ns
         me.timed_out = False
+        if deadline_ns is not None and deadline_ns <= self.now_ns:  # a look, and no wait
+            me.gate = me.deadline_ns = None
+            me.timed_out = True
         self._idle = 0
         if self.watcher is not None:
             self.watcher.announced(me)

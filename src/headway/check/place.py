@@ -6,6 +6,8 @@ import os
 import sys
 from types import CodeType, FrameType
 
+from headway.check.names import Made, line_of, name_of
+
 __all__ = ["Place", "outside", "short"]
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -15,11 +17,14 @@ _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 class Place:
     """One of those; made where a program makes a lock."""
 
-    __slots__ = ("__weakref__", "_made")
+    __slots__ = ("__weakref__", "_made", "inner")
     noun = "lock"
 
     def __init__(self) -> None:
         frame: FrameType | None = sys._getframe(2)
+        assert frame is not None
+        self.inner = _is_inner(frame.f_code)
+        """Is it a part of something else, as the conditions of a queue?"""
         while frame is not None and _is_inner(frame.f_code):
             frame = frame.f_back
         self._made = (frame.f_code, frame.f_lineno) if frame is not None else None

@@ -31,7 +31,7 @@ def _deadline(timeout: float | None) -> int | None:
 class Condition(Place):
     """A `threading.Condition`: to release the lock and to stand in line is one step, as with the real one."""
 
-    __slots__ = ("_lock", "_real", "_waiters", "acquire", "release")
+    __slots__ = ("_lock", "_real", "_waiters", "acquire", "missed", "release")
     noun = "condition"
 
     def __init__(self, lock: Any = None) -> None:
@@ -40,6 +40,8 @@ class Condition(Place):
         self.acquire = self._lock.acquire
         self.release = self._lock.release
         self._waiters: deque[Unit] = deque()
+        self.missed = False
+        """Was it notified when nobody waited?"""
         self._real: Any = None
 
     def __enter__(self) -> Any:
@@ -107,6 +109,7 @@ class Condition(Place):
         execution.sync(me, "notify", self)
         if execution.watcher is not None:
             execution.watcher.released(me, self)
+        self.missed |= not self._waiters and not self.inner
         while n > 0 and self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done:
@@ -135,12 +138,14 @@ class Condition(Place):
 class Event(Place):
     """A `threading.Event`."""
 
-    __slots__ = ("_flag", "_real")
+    __slots__ = ("_flag", "_real", "missed")
     noun = "event"
 
     def __init__(self) -> None:
         super().__init__()
         self._flag = False
+        self.missed = False
+        """Was it set, and cleared again?"""
         self._real: Any = None
 
     def _outside(self) -> Any:
@@ -184,6 +189,7 @@ class Event(Place):
             execution = world.execution
             assert execution is not None
             execution.sync(me, "clear", self)
+            self.missed |= self._flag
         self._flag = False
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -113,8 +113,11 @@ def is_alive(self: threading.Thread) -> bool:
 
 
 def fresh_names() -> None:
-    """The threads of each execution are called Thread-1, Thread-2, …"""
+    """The threads of each execution are called Thread-1, Thread-2, and so on."""
     threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
+    pools: Any = sys.modules.get("concurrent.futures.thread")
+    if pools is not None:
+        pools.ThreadPoolExecutor._counter = itertools.count().__next__
 
 
 METHODS = {"start": start, "join": join, "is_alive": is_alive}
