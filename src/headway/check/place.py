@@ -17,25 +17,41 @@ _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 class Place:
     """One of those; made where a program makes a lock."""
 
-    __slots__ = ("__weakref__", "_made", "inner")
+    __slots__ = ("__weakref__", "_made", "_made_inside", "inner")
     noun = "lock"
 
     def __init__(self) -> None:
         frame: FrameType | None = sys._getframe(2)
         assert frame is not None
-        self.inner = _is_inner(frame.f_code)
-        """Is it a part of something else, as the conditions of a queue?"""
+        library: FrameType | None = None
         while frame is not None and _is_inner(frame.f_code):
+            library = frame
             frame = frame.f_back
-        self._made = (frame.f_code, frame.f_lineno) if frame is not None else None
+        # Where the program made it; and the library that the program called, if it did not do so itself.
+        self._made: Made | None = None if frame is None else (frame.f_code, frame.f_lasti)
+        self._made_inside: Made | None = None if library is None else (library.f_code, library.f_lasti)
+        self.inner = library is not None
+        """Is it a part of something else, as the conditions of a queue?"""
 
     @property
     def described(self) -> str:
         """Such as `lock (bank.py:14)`."""
+        return f"{self.noun} ({self.made_at})" if self._made is not None else self.noun
+
+    @property
+    def made_at(self) -> str:
+        """Such as `bank.py:14`; empty if it is not known."""
         if self._made is None:
-            return self.noun
-        code, line = self._made
-        return f"{self.noun} ({short(code.co_filename)}:{line})"
+            return ""
+        return f"{short(self._made[0].co_filename)}:{line_of(self._made)}"
+
+    @property
+    def name(self) -> str:
+        """The variable or attribute that it is assigned to where it is made; empty if that cannot be seen."""
+        inside = self._made_inside
+        if inside is not None and inside[0].co_filename.startswith(_OURS):
+            inside = None
+        return name_of(self._made, inside)
 
     @property
     def held_by(self) -> object:
