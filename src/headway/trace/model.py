@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,11 +240,20 @@ def _thread_name(slot: Any) -> str:
     return f"thread-{int(slot['tid'])}" if int(slot["tid"]) else "thread (never ran)"
 
 
+def _title(arguments: list[str]) -> str | None:
+    """Of `python -c "'a name'; ..."`, which is one line of code that begins with a text: that text."""
+    code = next((after for option, after in itertools.pairwise(arguments) if option == "-c"), "")
+    found = re.match(r"'([^'\\]+)'; ", code)
+    return found[1] if found else None
+
+
 def _command_name(command: list[str]) -> str:
     if not command:
         return "?"
     first = command[0].rsplit("/", 1)[-1] or command[0]
     if len(command) > 1 and re.fullmatch(r"python[\d.]*t?", first):
+        if name := _title(command[1:]):
+            return name
         return (
             _command_name(command[1:]) if command[1].endswith(".py") else " ".join(["python", *command[1:]])
         )

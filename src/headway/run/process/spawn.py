@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import atexit
 import fcntl
+import itertools
 import os
 import select
 import signal
@@ -27,7 +28,13 @@ from headway.run.process.worker import FDS
 
 __all__ = ["Surroundings", "set_up", "spawn"]
 
-_BOOT = "import sys; sys.path[:] = {path!r}; from headway.run.process.worker import main as _; _()"
+# Begins with a name, for `ps` and its like, and for `headway trace`, which calls a process of `python -c` so.
+_BOOT = (
+    "'worker {number} of headway'; import sys; sys.path[:] = {path!r}; "
+    "from headway.run.process.worker import main as _; _()"
+)
+
+_numbers = itertools.count(1)
 
 _BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -99,9 +106,10 @@ def spawn(like: Surroundings) -> Handle:
             high.append(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16))
         actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, fd, place) for fd, place in zip(high, FDS, strict=True)]
+        boot = _BOOT.format(number=next(_numbers), path=list(like.path))
         pid = os.posix_spawn(
             like.executable,
-            [like.executable, *like.flags, "-c", _BOOT.format(path=list(like.path))],
+            [like.executable, *like.flags, "-c", boot],
             like.environment,
             file_actions=actions,
             # The worker unblocks it when it has a handler, so no Ctrl-C meets it without one.
