@@ -6,6 +6,7 @@ among the units that could go on. So the choices alone decide what happens, and 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -84,11 +85,15 @@ class Execution:
         world.execution = self
         try:
             try:
+                if world.trace is not None:
+                    sys.settrace(world.trace)
                 scenario()
             except Stop:
                 pass
             except BaseException as error:
                 self.end(raised(main, error))
+            if world.trace is not None:
+                sys.settrace(None)
             self._leave(main)
             self._unwind(main)
         finally:
@@ -114,11 +119,15 @@ class Execution:
         """What a carrier does for a unit, from start to end; the unit that is to run then."""
         if not self.stopping:
             try:
+                if world.trace is not None:
+                    sys.settrace(world.trace)
                 unit.run()
             except Stop:
                 pass
             except BaseException as error:
                 self.end(raised(unit, error))
+        if world.trace is not None:
+            sys.settrace(None)
         unit.done = True
         self.live.remove(unit)
         if self.watcher is not None:

@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal, TypeVar
 
 from headway.check.doubled import doubled
 from headway.check.hook import hook
 from headway.check.options import Options, check_scenario
+from headway.check.opcodes import instructions, plain
 from headway.check.place import outside, short
 from headway.check.recorder import Recorder
 from headway.check.report import failure, nondeterminism
@@ -197,6 +198,16 @@ class _Driver:
         world.execution = None
 
 
+def _controlled(scenario: Callable[[], Any], options: Options) -> AbstractContextManager[Rewritten]:
+    """The scenario's own code, with points where the granularity wants them."""
+    if options.granularity == "sync":
+        return plain(scenario, options.also)
+    if options.granularity == "opcode":
+        return instructions(scenario, options.also)
+    granularity: Literal["access", "line"] = "line" if options.granularity == "line" else "access"
+    return rewritten(scenario, granularity=granularity, also=options.also)
+
+
 @contextmanager
 def _prepared(scenario: Callable[[], Any], options: Options) -> Iterator[tuple[_Driver, Rewritten]]:
     """Everything is under control; and afterwards as it was."""
@@ -210,7 +221,7 @@ def _prepared(scenario: Callable[[], Any], options: Options) -> Iterator[tuple[_
     collects = gc.isenabled()
     try:
         visitor = Visitor()
-        with rewritten(checked, granularity=options.granularity, also=options.also) as code, doubled(checked):
+        with _controlled(checked, options) as code, doubled(checked):
             for site in code.sites:
                 site.shared = None
             search = Search(checked, options, visitor)

@@ -51,6 +51,10 @@ class Options:
                 raise UsageError(
                     f"{name}={value!r}: there is none of that name", hint=f"one of {', '.join(known)}"
                 )
+        if self.granularity == "opcode" and self.carrier == "greenlets":
+            raise UsageError(
+                "granularity='opcode' needs carrier='threads': greenlets cannot be switched between two instructions"
+            )
         if isinstance(self.also, str):
             raise UsageError(f"also={self.also!r}: it is a list of modules", hint=f"also=[{self.also!r}]")
 

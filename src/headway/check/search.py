@@ -33,6 +33,8 @@ _now = time.monotonic
 
 LEARN_EVERY = 16
 """One execution in so many looks anew at what is shared."""
+WHOLE_EVERY = 8
+"""One execution in so many has a point at each access, whether or not what is accessed was seen to be shared."""
 COLLECT_EVERY = 64
 """Python's collector of cycles runs between executions only: within one it would run `__del__` at moments that no
 schedule fixes."""
@@ -80,27 +82,32 @@ class Search:
             first: Is told of each operation of the first execution, which nobody disturbs.
         """
         options = self._options
+        visitor = self._visitor
         end = None if options.seconds is None else _now() + options.seconds
         bounded = Bounded()
+        whole = False  # bounded leaves out no access
         seen = -1
         for number, strategy in enumerate(self._strategies(bounded), 1):
-            learns = self._learns and (number - 1) % LEARN_EVERY == 0
-            if strategy is bounded and seen != self._visitor.changes:
-                seen = self._visitor.changes
+            systematic = strategy is bounded
+            learns = self._learns and (systematic or (number - 1) % LEARN_EVERY == 0)
+            if systematic and not whole and seen != visitor.changes:
+                seen = visitor.changes
                 bounded.restart()
-            if self._learns and (learns or strategy is bounded):
-                self._visitor.learn()
+            visitor.everything = whole if systematic else number % WHOLE_EVERY == 0
+            if learns:
+                visitor.learn()
             ending, execution = self.once(strategy, first if number == 1 else None)
-            if self._learns and (learns or strategy is bounded):
-                self._visitor.learnt()
+            if learns:
+                visitor.learnt()
             self.schedules = number
             if ending.failed:
                 return Found(ending, execution.deviations, number)
-            # With one choice or none there is nothing to search.
-            if bounded.exhausted and seen == self._visitor.changes:
-                self.exhausted = True
-                return None
-            if bounded.exhausted:
+            if bounded.exhausted and (whole or seen == visitor.changes):
+                if whole or not visitor.private:
+                    self.exhausted = True
+                    return None
+                # All schedules of what was seen to be shared. That nothing else is cannot be known so.
+                whole = True
                 bounded.restart()
             if number >= options.schedules or (end is not None and _now() >= end):
                 return None

@@ -28,6 +28,11 @@ class Visitor:
     def __init__(self) -> None:
         self.changes = 0
         """Times that a site became a point, or none: executions before and after do not have the same points."""
+        self.everything = False
+        """All accesses are points, also those to what nobody shares: for what is shared and does not show it, such as
+        objects that go away with their last reference."""
+        self.private: set[Site] = set()
+        """Sites where nothing shared has been seen so far."""
         self._learning = False
         self._touched: dict[tuple[int, Hashable], _Touched] = {}
         self._seen: set[Site] = set()
@@ -44,6 +49,7 @@ class Visitor:
         for site in self._seen:
             if site.shared is None:
                 site.shared = False
+                self.private.add(site)
                 self.changes += 1
         self._touched.clear()
 
@@ -58,7 +64,7 @@ class Visitor:
             self._note(me.number, site, owner, name, write)
         if execution.watcher is not None:
             execution.watcher.accessed(me, site, owner, name, write)
-        if (site.shared is False or len(execution.live) == 1) and me.steps < me.limit:
+        if ((site.shared is False and not self.everything) or len(execution.live) == 1) and me.steps < me.limit:
             return
         me.kind = "access"
         me.owner = owner
@@ -95,6 +101,7 @@ class Visitor:
     def _share(self, site: Site) -> None:
         if site.shared is not True:
             if site.shared is False:
+                self.private.discard(site)
                 self.changes += 1
             site.shared = True
 

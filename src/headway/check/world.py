@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import _thread
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headway.check.execution import Execution
@@ -18,10 +19,12 @@ _get_ident = _thread.get_ident
 class World:
     """The one execution that runs now, if any."""
 
-    __slots__ = ("execution",)
+    __slots__ = ("execution", "trace")
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
+        self.trace: Callable[..., Any] | None = None
+        """What each unit is traced with; for points before instructions, where Python has nothing better."""
 
 
 world = World()
