@@ -1,5 +1,11 @@
 """Every exception that headway raises on purpose: one tree, and each survives pickle with its hint."""
 
+from types import MappingProxyType
+
+TYPE_CHECKING = False  # that of `typing`, which `import headway` does without
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class HeadwayError(Exception):
     """Something went wrong that headway can name.
@@ -131,10 +137,16 @@ class ScheduleFailure(HeadwayError, AssertionError):
     Attributes:
         token: Replays it: `headway.replay(scenario, token)`.
         kind: `exception`, `deadlock`, `lost-wakeup` or `livelock`.
-        report: The schedule as a table, as text.
+        report: What happened, and the schedule as a table; the message without the line that replays it.
+        details: The same as data that fits into JSON; its `steps` are the schedule.
     """
 
     exit_status = 1
     token: str = ""
     kind: str = ""
     report: str = ""
+    details: "Mapping[str, object]" = MappingProxyType({})
+
+
+class HeadwayWarning(UserWarning):
+    """Something works, but probably not as it was meant; the text says why, and what to do."""

@@ -25,7 +25,7 @@ def line_of(made: Made) -> int:
 
 
 def name_of(outer: Made | None, inner: Made | None) -> str:
-    """Such as `lock` for `self.lock = Lock()`, and `jobs.mutex` for the lock in `jobs = Queue()`; empty if there is none.
+    """Such as `lock` for `self.lock = Lock()`, and `jobs.mutex` for the lock in `jobs = Queue()`; or nothing.
 
     Args:
         outer: Where the program made it, or made the object that it is part of.
@@ -62,7 +62,7 @@ def _calls(file: str) -> dict[_Span, tuple[str, str]]:
         tree = ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    found = {}
+    found: dict[_Span, tuple[str, str]] = {}
     for node in ast.walk(tree):
         for target, value in _bindings(node):
             name = _last_name(target)

@@ -74,7 +74,7 @@ def _is_inner(code: CodeType) -> bool:
 
 def is_program(file: str) -> bool:
     """Is this file the program's, and neither Python's own nor ours?"""
-    if file.startswith(_OURS) or file.startswith("<frozen"):
+    if file.startswith((_OURS, "<frozen")):
         return False
     return not file.startswith(_STANDARD) or "site-packages" in file or "dist-packages" in file
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from headway.check.place import is_program
+from headway.check.rows import Row, rows
+from headway.check.story import tell
 from headway.errors import ScheduleFailure
 
 if TYPE_CHECKING:
@@ -12,24 +16,26 @@ if TYPE_CHECKING:
     from headway.check.recorder import Recorder
     from headway.check.search import Found
 
-__all__ = ["failure", "nondeterminism"]
+__all__ = ["blocked_lines", "counted", "failure", "nondeterminism", "text"]
 
 MOST_ROWS = 60
+WIDTH = 76
+"""Fits, with what pytest puts before it, into 80 columns."""
+LEAST_TEXT = 40
+"""Columns that the source text of the last unit has at least."""
 
 
 def failure(ending: Ending, recorder: Recorder, token: str, number: int, options: Options) -> ScheduleFailure:
     """The exception that tells of a failing schedule."""
-    counted = f"(schedule {number} of {options.schedules}, seed {options.seed})" if number else "(replayed)"
-    lines = [f"{ending.sentence}   {counted}"]
-    lines += [
-        f"  {b.unit} waits: {b.what}" + (f", held by {b.owner}" if b.owner and b.owner != b.unit else "")
-        for b in ending.blocked
-    ]
-    report = "\n".join(table(recorder))
-    error = ScheduleFailure("\n".join([*lines, "", report, ""]), hint=f"headway.replay(scenario, {token!r})")
+    if ending.error is not None:
+        _forget_ours(ending.error)
+    details = tell(ending, recorder, token, number, options)
+    report = text(details)
+    error = ScheduleFailure(f"{report}\nreplay: headway.replay(scenario, {token!r})")
     error.token = token
     error.kind = ending.kind
     error.report = report
+    error.details = details
     if ending.error is not None:
         error.__cause__ = ending.error
     return error
@@ -38,35 +44,140 @@ def failure(ending: Ending, recorder: Recorder, token: str, number: int, options
 def nondeterminism(found: Found, again: Ending, diverged: str) -> ScheduleFailure:
     """The exception for a failure that the same choices did not give again."""
     second = diverged or again.sentence
+    ending = found.ending
+    report = (
+        f"{ending.sentence}\nbut when the same schedule ran again: {second}\n"
+        "the scenario is not deterministic: it depends on something that the schedule does not fix"
+    )
     error = ScheduleFailure(
-        f"{found.ending.sentence}\nbut when the same schedule ran again: {second}\n"
-        "the scenario is not deterministic: it depends on something that the schedule does not fix",
+        report,
         hint="randomness, the time of day, the order of a set, or state that one run leaves to the next?",
     )
-    error.kind = found.ending.kind
-    if found.ending.error is not None:
-        error.__cause__ = found.ending.error
+    error.kind = ending.kind
+    error.report = report
+    error.details = {"kind": ending.kind, "sentence": ending.sentence, "deterministic": False}
+    if ending.error is not None:
+        _forget_ours(ending.error)
+        error.__cause__ = ending.error
     return error
 
 
-def table(recorder: Recorder) -> list[str]:
-    """A row for each step, in the column of its unit; `-` marks where another unit goes on."""
-    steps = recorder.steps
-    cut = len(steps) > MOST_ROWS
-    shown = steps[-MOST_ROWS:]
-    rows = [f"... {len(steps) - MOST_ROWS} steps before"] if cut else []
-    columns = sorted({step.unit for step in shown})
-    width = max(20, min(44, 96 // max(1, len(columns))))
-    rows.append(
-        "  ".join(recorder.names.get(number, "?")[:width].ljust(width) for number in columns).rstrip()
-    )
-    rows.append("  ".join("-" * width for _ in columns))
-    for step in shown:
-        text = f"{step.file.rsplit('/', 1)[-1]}:{step.line} {step.what}"
-        before = " " * ((width + 2) * columns.index(step.unit))
-        rows.append(before + text)
-    rows += [
-        f"{recorder.names.get(step.unit, '?')} could not go on: {step.what} at {step.file}:{step.line}"
-        for step in recorder.left()
+def text(details: Mapping[str, Any], width: int = WIDTH, most_rows: int = MOST_ROWS) -> str:
+    """The report for people.
+
+    Args:
+        details: Of a `ScheduleFailure`.
+        width: Columns that there are.
+        most_rows: Of the table; the last ones are shown.
+    """
+    if "steps" not in details:
+        return str(details["sentence"])
+    right = counted(details)
+    first = details["sentence"]
+    room = width - len(first) - len(right)
+    lines = [first + " " * room + right] if room >= 3 else [first, " " * max(0, width - len(right)) + right]
+    lines += blocked_lines(details)
+    table = list(_table(details, width, most_rows))
+    return "\n".join([*lines, "", *table] if table else lines)
+
+
+def counted(details: Mapping[str, Any]) -> str:
+    """Such as `(schedule 37 of 1000, seed 7)`."""
+    if details["schedule"] is None:
+        return "(replayed)"
+    return f"(schedule {details['schedule']} of {details['schedules']}, seed {details['seed']})"
+
+
+def blocked_lines(details: Mapping[str, Any]) -> list[str]:
+    """Who holds what and waits for what, a line each: first those that wait for each other."""
+    names = {unit["unit"]: unit["name"] for unit in details["units"]}
+    blocked = sorted(details["blocked"], key=lambda one: not one["holds"])
+    width = max((len(names[one["unit"]]) for one in blocked), default=0)
+    lines = []
+    for one in blocked:
+        parts = [f"holds {_called(held)}" for held in one["holds"]]
+        parts.append(_waiting(one, names))
+        parts.append(f"at {one['file']}:{one['line']}")
+        lines.append(f"  {names[one['unit']].ljust(width)}  {'  '.join(parts)}")
+    return lines
+
+
+def _waiting(one: Mapping[str, Any], names: Mapping[int, str]) -> str:
+    thing = one["waits_for"]
+    if thing is None:
+        return {"sleep": "sleeps", "yield": "gives way"}.get(one["does"], f"is about to {one['does']}")
+    if thing["kind"] == "unit":
+        return f"waits for the end of {thing['name']}"
+    if one["does"] not in ("acquire", "wait"):
+        return f"is about to {one['does']} {_called(thing)}"
+    holder = one["held_by"]
+    if holder == one["unit"]:
+        return f"waits for {_called(thing)}, which it holds itself"
+    return f"waits for {_called(thing)}"
+
+
+def _called(thing: Mapping[str, Any]) -> str:
+    place = thing["made_at"].rsplit("/", 1)[-1]
+    return f"{thing['kind']} {thing['name']} ({place})" if place else str(thing["name"])
+
+
+def _table(details: Mapping[str, Any], width: int, most_rows: int) -> Iterator[str]:
+    """A row for each line that a unit went through, in the unit's column."""
+    found = rows(details)
+    if not found:
+        return
+    left_out = max(0, len(found) - most_rows)
+    shown = found[left_out:]
+    gutter = max(len(row.place) for row in shown) + 4
+    units = sorted({row.unit for row in shown})
+    names = {unit["unit"]: unit["name"] for unit in details["units"]}
+    column = min(26, max(4, (width - gutter - LEAST_TEXT) // max(1, len(units) - 1))) if len(units) > 1 else 0
+    starts = {unit: gutter + place * column for place, unit in enumerate(units)}
+    yield _header(starts, names, column)
+    if left_out or details["steps_left_out"]:
+        yield f"  ... {left_out + details['steps_left_out']} rows before"
+    for row in shown:
+        yield from _lines(row, starts[row.unit], width)
+    marks = {row.mark for row in shown}
+    legend = [
+        *(["> the schedule switches here"] if ">" in marks else []),
+        *(["! it fails here"] if "!" in marks else []),
     ]
-    return rows
+    if legend:
+        yield f"({', '.join(legend)})"
+
+
+def _header(starts: Mapping[int, int], names: Mapping[int, str], column: int) -> str:
+    line = ""
+    last = max(starts)
+    for unit, start in starts.items():
+        name = names.get(unit, "?")
+        room = len(name) if unit == last else column - 1
+        line = line.ljust(start) + (name if len(name) <= room else f"{name[: max(0, room - 2)]}..")
+    return line
+
+
+def _lines(row: Row, start: int, width: int) -> Iterator[str]:
+    before = f"{row.mark or ' '} {row.place}".ljust(start)
+    comment = f"  # {row.comment}" if row.comment else ""
+    if not row.text and comment:
+        yield before + comment[2:]
+    elif len(before) + len(row.text) + len(comment) <= width:
+        yield before + row.text + comment
+    else:
+        yield before + _cut(row.text, width - len(before))
+        if comment:
+            yield " " * start + _cut(comment, max(20, width - start))
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
+def _forget_ours(error: BaseException) -> None:
+    """Let the traceback begin in the program: how a unit is started is no news."""
+    at = error.__traceback__
+    while at is not None and not is_program(at.tb_frame.f_code.co_filename):
+        at = at.tb_next
+    if at is not None:
+        error.__traceback__ = at

@@ -1,0 +1,122 @@
+"""The rows of a schedule's table: what a unit did between two switches, once for each line of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Row", "rows"]
+
+_MOST_NOTES = 4
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of source, as one unit went through it."""
+
+    unit: int
+    file: str
+    line: int
+    text: str
+    mark: str = ""
+    """`>`: the schedule switches to this unit here. `!`: here it fails."""
+    times: int = 1
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """Such as `bank.py:14`."""
+        return f"{self.file.rsplit('/', 1)[-1]}:{self.line}" if self.file else ""
+
+    @property
+    def comment(self) -> str:
+        """What happened there, and how often if more than once."""
+        notes = self.notes
+        if len(notes) > _MOST_NOTES:
+            notes = [*notes[: _MOST_NOTES - 1], f"and {len(notes) - _MOST_NOTES + 1} more"]
+        return ", ".join([*notes, *([f"{self.times} times"] if self.times > 1 else [])])
+
+
+def rows(details: Mapping[str, Any]) -> list[Row]:
+    """The rows of the table, in order.
+
+    A line that a unit goes through several times between two switches is shown once, where it was last.
+
+    Args:
+        details: Of a `ScheduleFailure`.
+    """
+    found: list[Row] = []
+    turn: dict[tuple[str, int, str], Row] = {}
+    last: tuple[str, int, str] | None = None
+    unit: int | None = None
+    for step in details["steps"]:
+        if step["unit"] != unit:
+            found += turn.values()
+            turn, last, unit = {}, None, step["unit"]
+        key = (step["file"], step["line"], _group(step["does"]))
+        if key != last:
+            before = turn.pop(key, None)
+            row = turn[key] = Row(step["unit"], step["file"], step["line"], step["text"])
+            row.times = before.times + 1 if before is not None else 1
+            last = key
+        row = turn[key]
+        note = _note(step, row.notes)
+        if note:
+            row.notes.append(note)
+        if step["switched"]:
+            row.mark = ">"
+    found += turn.values()
+    found += _ends(details, found)
+    return found
+
+
+def _group(does: str) -> str:
+    """Steps of one line that are told together."""
+    return does if does in ("acquire", "try", "release", "wait", "start", "join") else "access"
+
+
+def _note(step: Mapping[str, Any], notes: list[str]) -> str:
+    if step["does"] != "access":
+        comment = step["comment"]
+        return comment if comment not in notes else ""
+    name, value = step["variable"], step["value"]
+    verb = "writes" if step["write"] else "reads"
+    if not name:
+        note = f"{verb} ({value})" if value and step["write"] else ""
+        return note if note not in notes else ""
+    if step["write"] and notes and notes[-1].startswith(f"reads {name}: ") and value:
+        return f"writes {value}"
+    note = f"{verb} {name}" + (f": {value}" if value else "")
+    return note if note not in notes else ""
+
+
+def _ends(details: Mapping[str, Any], found: list[Row]) -> list[Row]:
+    """Where it fails."""
+    failed = details["failed"]
+    if failed is not None:
+        message = failed["message"].partition("\n")[0]
+        note = f"{failed['type']}: {message}" if message else failed["type"]
+        last = found[-1] if found else None
+        if last is not None and (last.unit, last.file, last.line) == (
+            failed["unit"],
+            failed["file"],
+            failed["line"],
+        ):
+            last.mark = "!"
+            last.notes.append(note)
+            return []
+        return [Row(failed["unit"], failed["file"], failed["line"], failed["text"], "!", notes=[note])]
+    ends = []
+    blocked = details["blocked"]
+    # Whoever waits for the end of those who wait for each other has no part in it.
+    for one in [one for one in blocked if one["holds"]] or blocked:
+        thing = one["waits_for"]
+        if thing is None:
+            note = one["does"]
+        elif thing["kind"] == "unit":
+            note = f"waits for the end of {thing['name']}"
+        else:
+            note = f"waits for {thing['name']}"
+        ends.append(Row(one["unit"], one["file"], one["line"], one["text"], "!", notes=[note]))
+    return ends
