@@ -16,6 +16,7 @@ from headway.run.feed import Feed
 from headway.run.flow import Flow
 from headway.run.source import Source
 from headway.run.stage import Stage
+from headway.run.standstill import Standstill
 
 if TYPE_CHECKING:
     import asyncio
@@ -106,6 +107,7 @@ class Reading:
         ready = flow.last.ready
         abort = True
         wake = Wake(lambda: done.put(None))
+        standstill = Standstill()
         try:
             while True:
                 # The reader's: it may have entered or left a scope since.
@@ -115,9 +117,11 @@ class Reading:
                     while True:
                         if (portion := done.get_nowait()) is not None:
                             flow.take(portion)
+                began_ns = standstill.begin()
                 # What is there does not wait for an input that is slow.
                 more = bool(ready and source.slow) or flow.pump()
                 if ready:
+                    standstill.end(began_ns)
                     chunk = flow.last.take_chunk()
                     self._tell(chunk)
                     if token is None:
@@ -132,6 +136,7 @@ class Reading:
                     with contextlib.suppress(queue.Empty), wake.by(token):
                         if (portion := done.get(timeout=_until_s(flow.due_ns))) is not None:
                             flow.take(portion)
+                    standstill.end(began_ns)
             abort = flow.failure is not None
             if flow.failure is not None:
                 raise flow.failure
