@@ -62,6 +62,8 @@ class Execution:
         """Where the choice was not the plain one: (unit, its step) to the unit that went on."""
         self.ending: Ending | None = None
         self.stopping = False
+        self.alone = False
+        """No other unit can go on until the running one does something to a lock or the like. Accesses are then no choice."""
         self.points_at_release = True
         """Is the release of a lock a point? Where each shared access is one, it would tell nobody anything."""
         self.switches = 0
@@ -176,6 +178,7 @@ class Execution:
         if self.stopping:
             self._stopped(me)
             return
+        self.alone = False
         following = self._next(me)
         if following is not me:
             self.switches += 1
@@ -251,8 +254,6 @@ class Execution:
 
     def _next(self, me: Unit) -> Unit:
         live = self.live
-        if len(live) == 1 and live[0] is me and me.gate is None and me.steps < me.limit:
-            return me
         while True:
             enabled = [unit for unit in live if (gate := unit.gate) is None or gate(unit)]
             if enabled and (self._idle < IDLE_ROUNDS or not self.time_goes_on()):
@@ -266,7 +267,10 @@ class Execution:
             if self.stopping:
                 return self.units[0]
         chosen = enabled[0]
-        if len(enabled) > 1:
+        if len(enabled) == 1:
+            # Accesses change nobody's gate; what a sync operation does after its point may.
+            self.alone = chosen is me and me.kind == "access"
+        else:
             if default is None:
                 default = me if me in enabled else chosen
             chosen = default if self._fair else self.choose(enabled, me, default)
@@ -300,10 +304,12 @@ class Execution:
         if earliest is None:
             return False
         self.now_ns = max(self.now_ns, earliest)
-        for unit in self.live:
-            if unit.deadline_ns is not None and unit.deadline_ns <= self.now_ns:
-                unit.gate = unit.deadline_ns = None
-                unit.timed_out = True
+        due = [unit for unit in self.live if unit.deadline_ns is not None and unit.deadline_ns <= self.now_ns]
+        for unit in due:
+            unit.gate = unit.deadline_ns = None
+            unit.timed_out = True
+        if self.watcher is not None:
+            self.watcher.elapsed(due)
         return True
 
     def _stuck(self) -> Unit:

@@ -134,6 +134,9 @@ class Recorder:
         self._live -= 1
         self._settle(unit)
 
+    def elapsed(self, units: list[Unit]) -> None:
+        """No step of anybody's."""
+
     def joined(self, unit: Unit, other: Unit) -> None:
         """Done."""
         step = self._pending.get(unit.number)

@@ -34,5 +34,8 @@ class Watcher(Protocol):
     def ended(self, unit: Unit) -> None:
         """A unit has done its last step."""
 
+    def elapsed(self, units: list[Unit]) -> None:
+        """Nothing could run, so time has gone on until these can."""
+
     def joined(self, unit: Unit, other: Unit) -> None:
         """A unit has waited for another's end."""

@@ -67,6 +67,7 @@ class Condition(Place):
             raise RuntimeError("cannot wait on un-acquired lock")
         if execution.points_at_release:
             execution.sync(me, "release", self._lock)
+        execution.alone = False
         deadline = _deadline(timeout)
         self._waiters.append(me)
         saved = self._lock._release_save()
@@ -140,6 +141,8 @@ class Event(Place):
 
     __slots__ = ("_flag", "_real", "missed")
     noun = "event"
+    passes = "last"
+    """Who finds it set learns from the unit that set it; one that sets it once more tells nobody anything."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,7 +179,7 @@ class Event(Place):
         execution = world.execution
         assert execution is not None
         execution.sync(me, "set", self)
-        if execution.watcher is not None:
+        if not self._flag and execution.watcher is not None:
             execution.watcher.released(me, self)
         self._flag = True
 
@@ -201,9 +204,10 @@ class Event(Place):
         assert execution is not None
         execution.sync(me, "wait", self, self._is_set, _deadline(timeout))
         # A wake-up stays one: a `clear` that comes after the `set` does not make it sleep again.
-        if not me.timed_out and execution.watcher is not None:
+        woken = self._flag or not me.timed_out
+        if woken and execution.watcher is not None:
             execution.watcher.acquired(me, self)
-        return self._flag if me.timed_out else True
+        return woken
 
     def _is_set(self, unit: Unit) -> bool:
         return self._flag
@@ -217,6 +221,8 @@ class Semaphore(Place):
 
     __slots__ = ("_real", "_value")
     noun = "semaphore"
+    passes = "each"
+    """Who takes a permit learns from the unit that gave it, in the order in which they were given."""
 
     def __init__(self, value: int = 1) -> None:
         if value < 0:
@@ -245,9 +251,9 @@ class Semaphore(Place):
             execution.sync(me, "try", self)
         if self._value <= 0 and not me.unwinding:
             return False
-        self._value -= 1
         if execution.watcher is not None:
             execution.watcher.acquired(me, self)
+        self._value -= 1
         return True
 
     __enter__ = acquire
@@ -265,11 +271,17 @@ class Semaphore(Place):
         execution.sync(me, "release", self)
         self._check(n)
         if execution.watcher is not None:
-            execution.watcher.released(me, self)
+            for _ in range(n):
+                execution.watcher.released(me, self)
         self._value += n
 
     def __exit__(self, *exc: object) -> None:
         self.release()
+
+    @property
+    def free(self) -> int:
+        """Permits that can be taken now."""
+        return self._value
 
     def _check(self, n: int) -> None:
         pass

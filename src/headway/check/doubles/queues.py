@@ -23,6 +23,8 @@ class SimpleQueue(Place):
 
     __slots__ = ("_items", "_real")
     noun = "queue"
+    passes = "each"
+    """Who takes an item learns from the unit that put it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,6 +89,11 @@ class SimpleQueue(Place):
     def empty(self) -> bool:
         """As `queue.SimpleQueue.empty`."""
         return self.qsize() == 0
+
+    @property
+    def free(self) -> int:
+        """Items that can be taken now."""
+        return len(self._items)
 
     def _filled(self, unit: Unit) -> bool:
         return bool(self._items)
