@@ -67,6 +67,8 @@ class Execution:
         self.points_at_release = True
         """Is the release of a lock a point? Where each shared access is one, it would tell nobody anything."""
         self.switches = 0
+        self.at_end: list[Callable[[], None]] = []
+        """Called when all units have ended; may find that the scenario has failed after all."""
         self._idle = 0
         self._fair = False
         self._turn_steps = SPIN
@@ -100,6 +102,9 @@ class Execution:
             self._unwind(main)
         finally:
             world.execution = None
+        for look in self.at_end:
+            if self.ending is None:
+                look()
         if self.ending is None:
             self.ending = Ending("ok")
         self.strategy.end(self.ending)
@@ -155,6 +160,7 @@ class Execution:
 
     def _after(self, ended: Unit) -> Unit:
         main = self.units[0]
+        self.alone = False
         if self.stopping or not any(not unit.daemon for unit in self.live):
             return main
         ended.steps += 1
@@ -176,15 +182,15 @@ class Execution:
             Stop: The execution is over.
         """
         if self.stopping:
-            self._stopped(me)
+            self.stopped(me)
             return
         self.alone = False
         following = self._next(me)
         if following is not me:
             self.switches += 1
             self.carriers.switch(self, me, following)
-            if self.stopping:  # mypy: others have run meanwhile
-                self._stopped(me)  # type: ignore[unreachable]
+        if self.stopping:  # mypy: others have run meanwhile, or there is nobody left who could
+            self.stopped(me)  # type: ignore[unreachable]
         me.gate = None
         me.deadline_ns = None
 
@@ -243,7 +249,7 @@ class Execution:
         me.limit = 0
         self.arrive(me)
 
-    def _stopped(self, me: Unit) -> None:
+    def stopped(self, me: Unit) -> None:
         # A unit that unwinds passes all points, but one that goes on and on is stopped again and again.
         if not me.unwinding or me.steps > me.limit:
             me.unwinding = True
@@ -282,21 +288,50 @@ class Execution:
 
     def _turn(self, me: Unit, enabled: list[Unit]) -> Unit | None:
         """It is the turn of others: they alone are left to choose from."""
-        me.limit = me.steps + self._turn_steps
         if me.read_clock:
             me.read_clock = False
             self.now_ns += TICK_NS
-        taken = sum(unit.steps for unit in self.units)
-        if taken > 2 * MOST_STEPS:
-            self.end(livelock(self.live, taken))
+        if not self._tally(me):
             return None
-        if taken > MOST_STEPS:
-            self._fair = True
-            self._turn_steps = FAIR_TURN
         if len(enabled) > 1 and me in enabled:
             enabled.remove(me)
         later = [unit for unit in enabled if unit.number > me.number]
         return later[0] if later else enabled[0]
+
+    def _tally(self, me: Unit) -> bool:
+        """Has it gone on for too long? Then turns are given fairly, and at last there is an end: False."""
+        me.limit = me.steps + self._turn_steps
+        taken = sum(unit.steps for unit in self.units)
+        if taken > 2 * MOST_STEPS:
+            self.end(livelock(self.live, taken))
+            return False
+        if taken > MOST_STEPS:
+            self._fair = True
+            self._turn_steps = FAIR_TURN
+        return True
+
+    def pick(self, units: list[Unit], me: Unit, default: Unit) -> Unit:
+        """One of several units that share a carrier, such as the tasks of a loop: a choice like any other.
+
+        Args:
+            units: Those that could go on, one at least; may lose one.
+            me: The one that went on last.
+            default: The choice that changes nothing.
+        """
+        if me.steps >= me.limit:
+            self._tally(me)
+            if me in units and len(units) > 1:
+                units.remove(me)
+                if default is me:
+                    default = units[0]
+        chosen = default
+        if len(units) > 1:
+            chosen = default if self._fair else self.choose(units, me, default)
+            if chosen is not default:
+                self.deviations[me.number, me.steps] = chosen.number
+        if chosen is not me:
+            chosen.limit = chosen.steps + self._turn_steps
+        return chosen
 
     def time_goes_on(self) -> bool:
         """The clock jumps to the earliest deadline; all whose deadline that is can go on. False: there is none."""

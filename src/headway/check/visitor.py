@@ -64,7 +64,7 @@ class Visitor:
             self._note(me.number, site, owner, name, write)
         if execution.watcher is not None:
             execution.watcher.accessed(me, site, owner, name, write)
-        if ((site.shared is False and not self.everything) or len(execution.live) == 1) and me.steps < me.limit:
+        if (execution.alone or (site.shared is False and not self.everything)) and me.steps < me.limit:
             return
         me.kind = "access"
         me.owner = owner

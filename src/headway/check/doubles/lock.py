@@ -83,6 +83,7 @@ class Lock(Place):
         me = execution.running
         if execution.points_at_release:
             execution.sync(me, "release", self)
+        execution.alone = False
         if self._holder is None or self._execution is not execution:
             if me.unwinding:
                 return
@@ -187,6 +188,7 @@ class RLock(Place):
             return
         if execution.points_at_release:
             execution.sync(me, "release", self)
+        execution.alone = False
         self._release_save()
 
     def __exit__(self, *exc: object) -> None:
