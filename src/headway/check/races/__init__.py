@@ -1,0 +1,1 @@
+"""Races: accesses to one variable that nothing orders, at least one of them a write."""
