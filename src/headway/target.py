@@ -65,6 +65,14 @@ class Target(NamedTuple):
             )
         return found  # type: ignore[no-any-return]
 
+    def load_module(self) -> Any:
+        """Import the module.
+
+        Raises:
+            UsageError: There is none, or its own code raised.
+        """
+        return self._import()
+
     @property
     def _place(self) -> str:
         return self.module if self.path is None else os.path.basename(self.path)

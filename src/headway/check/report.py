@@ -97,7 +97,8 @@ def blocked_lines(details: Mapping[str, Any]) -> list[str]:
     for one in blocked:
         parts = [f"holds {_called(held)}" for held in one["holds"]]
         parts.append(_waiting(one, names))
-        parts.append(f"at {one['file']}:{one['line']}")
+        if one["file"]:
+            parts.append(f"at {one['file']}:{one['line']}")
         lines.append(f"  {names[one['unit']].ljust(width)}  {'  '.join(parts)}")
     return lines
 

@@ -32,13 +32,14 @@ def tell(ending: Ending, recorder: Recorder, token: str, number: int, options: O
         options: Of the exploration.
     """
     left = recorder.finish(ending.unit)
+    failed = _failed(ending, recorder)
     steps = list(_that_matter(recorder.steps, left))
     names = _Names([*steps, *left], [hold.lock for hold in recorder.held.values()])
     switches = set(decode(token).deviations) if token else set()
     units = sorted({step.unit for step in [*steps, *left]} | {0})
     return {
         "kind": ending.kind,
-        "sentence": _sentence(ending),
+        "sentence": _sentence(ending, failed),
         "token": token,
         "schedule": number or None,
         "schedules": options.schedules if number else None,
@@ -49,11 +50,13 @@ def tell(ending: Ending, recorder: Recorder, token: str, number: int, options: O
         "blocked": [_blocked(step, recorder, names) for step in left] if ending.error is None else [],
         "steps_left_out": recorder.count - len(recorder.steps),
         "steps": _steps(steps, left, switches, names),
-        "failed": _failed(ending, recorder),
+        "failed": failed,
     }
 
 
-def _sentence(ending: Ending) -> str:
+def _sentence(ending: Ending, failed: dict[str, Any] | None) -> str:
+    if failed is not None and not failed["message"] and failed["text"]:
+        return f"{ending.sentence}: {failed['text']}"
     cycle = ending.cycle
     if ending.kind == "deadlock" and len(cycle) > 1:
         return f"deadlock: {len(cycle)} threads wait for each other"

@@ -11,7 +11,12 @@ import click
 from headway import __version__
 from headway.errors import HeadwayError, UsageError
 
-VERBS = {"trace": "headway.cli.trace", "report": "headway.cli.report", "map": "headway.cli.map"}
+VERBS = {
+    "trace": "headway.cli.trace",
+    "report": "headway.cli.report",
+    "map": "headway.cli.map",
+    "check": "headway.cli.check",
+}
 """Verb to the module that defines it as a click command of that name, in the order of the help text."""
 
 # Fixed, so that the help texts are the same on every terminal; readable at 80 columns.
@@ -67,12 +72,13 @@ class _Verbs(click.Group):
 @click.pass_context
 def headway(ctx: click.Context) -> None:
     """See what every thread and process of a Python program does, and waits for;
-    and run a function on all cores.
+    run a function on all cores; and find the schedule that breaks a program.
 
     \b
     headway trace prog.py      run a program, and report on it when it ends
     headway report DIR         print the report of a trace again
     headway map MODULE:FUNC    call a function on each line of stdin, concurrently
+    headway check FILE.py      run scenarios under one schedule after another
     """  # noqa: D205, D301 (click's mark for lines that are not to be joined)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -90,7 +96,8 @@ def main(args: Sequence[str] | None = None) -> int:
     Args:
         args: Without the command's own name; None takes the process's.
     Returns:
-        The exit status: 0 fine, 2 wrong usage, 3 cannot observe; of `trace`, the program's own.
+        The exit status: 0 fine, 1 a finding, 2 wrong usage, 3 cannot observe or control, 4 a replay
+        diverged; of `trace`, the program's own.
     """
     try:
         status = headway.main(
