@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from headway.check.asynchronous import policy
 from headway.check.doubles import clock, condition, local, lock, queues, thread
 from headway.check.execution import Stop
 from headway.check.reach import Undo, lend
 
 __all__ = ["doubled"]
 
-_KEPT = ("headway.check.", "greenlet", "gevent.", "_pytest.", "pytest_timeout", "pluggy")
+_KEPT = ("headway.check.", "asyncio.", "greenlet", "gevent.", "_pytest.", "pytest_timeout", "pluggy")
 """Modules that work for us while a scenario runs, or for whoever watches over it."""
 
 _lock_type: type = type(_thread.allocate_lock())
@@ -43,6 +44,7 @@ def _names() -> dict[int, Any]:
         (_thread.get_ident, thread.get_ident),
         (threading.main_thread, thread.main_thread),
         *clock.DOUBLES.values(),
+        *policy.doubles(),
     ]
     return {id(real): double for real, double in pairs if real is not None}
 
@@ -74,6 +76,7 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
     try:
         for name, double in thread.METHODS.items():
             put(threading.Thread, name, double)
+        policy.put_doubles(put)
         for module in list(sys.modules.values()):
             if isinstance(module, ModuleType) and not module.__name__.startswith(_KEPT):
                 _in_module(module, put)

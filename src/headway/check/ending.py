@@ -89,14 +89,22 @@ def raised(unit: Unit, error: BaseException) -> Ending:
 
 def deadlock(live: list[Unit]) -> Ending:
     """Nothing can run and no time will come. Who waits for a signal that was given when nobody waited has lost it."""
-    blocked = tuple(_blocked(unit) for unit in live)
     missed = any(getattr(unit.owner, "missed", False) for unit in live if unit.kind == "wait")
-    return Ending("lost-wakeup" if missed else "deadlock", blocked=blocked)
+    return Ending("lost-wakeup" if missed else "deadlock", blocked=_all_blocked(live))
 
 
 def livelock(live: list[Unit], steps: int) -> Ending:
     """All had their turns, and there is no end."""
-    return Ending("livelock", blocked=tuple(_blocked(unit) for unit in live), steps=steps)
+    return Ending("livelock", blocked=_all_blocked(live), steps=steps)
+
+
+def _all_blocked(live: list[Unit]) -> tuple[Blocked, ...]:
+    """Those that wait; a loop does not wait itself, the tasks in it do."""
+    blocked: list[Blocked] = []
+    for unit in live:
+        inner: list[Blocked] | None = getattr(unit.owner, "blocked", None)
+        blocked += inner or [_blocked(unit)]
+    return tuple(blocked)
 
 
 def _blocked(unit: Unit) -> Blocked:

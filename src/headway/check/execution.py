@@ -250,6 +250,11 @@ class Execution:
         self.arrive(me)
 
     def stopped(self, me: Unit) -> None:
+        """The execution is over: the calling unit unwinds.
+
+        Raises:
+            Stop: It has not begun to, or takes too long.
+        """
         # A unit that unwinds passes all points, but one that goes on and on is stopped again and again.
         if not me.unwinding or me.steps > me.limit:
             me.unwinding = True

@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from headway.check.asynchronous.scenario import runnable
 from headway.check.carriers.greenlets import GreenletCarriers
 from headway.check.carriers.threads import ThreadCarriers
 from headway.check.execution import Execution
+from headway.check.races.lookout import Lookout
 from headway.check.strategies.bounded import Bounded
 from headway.check.strategies.contract import Plain, Strategy
+from headway.check.strategies.focus import Focus
 from headway.check.strategies.pct import PCT
 from headway.check.strategies.pos import POS
 from headway.check.strategies.replaying import Replaying
 from headway.check.strategies.walk import Walk
 from headway.check.visitor import Visitor
+from headway.errors import CannotControl
 
 if TYPE_CHECKING:
     from headway.check.carriers.contract import Carriers
@@ -55,11 +59,15 @@ class Search:
     """Runs a scenario under one schedule after the other. All its methods run in one thread."""
 
     def __init__(self, scenario: Callable[[], Any], options: Options, visitor: Visitor) -> None:
-        self._scenario = scenario
+        self._scenario = runnable(scenario)
         self._options = options
         self._visitor = visitor
         self._carriers: Carriers = GreenletCarriers() if options.carrier == "greenlets" else ThreadCarriers()
         self._learns = options.granularity in ("access", "line")
+        self._watches = options.granularity == "access"
+        self.lookout = Lookout()
+        self._random = Random(options.seed)
+        self._focus = Focus(self._random)
         self.schedules = 0
         self.exhausted = False
         self.execution: Execution | None = None
@@ -75,12 +83,8 @@ class Search:
         execution.points_at_release = not self._learns
         return execution.run(self._scenario), execution
 
-    def look(self, first: Watcher | None = None) -> Found | None:
-        """Search for a schedule that fails; None: none was found.
-
-        Args:
-            first: Is told of each operation of the first execution, which nobody disturbs.
-        """
+    def look(self) -> Found | None:
+        """Search for a schedule that fails; None: none was found."""
         options = self._options
         visitor = self._visitor
         end = None if options.seconds is None else _now() + options.seconds
@@ -96,10 +100,15 @@ class Search:
             visitor.everything = whole if systematic else number % WHOLE_EVERY == 0
             if learns:
                 visitor.learn()
-            ending, execution = self.once(strategy, first if number == 1 else None)
+            watcher = self.lookout.watcher(number) if self._watches else None
+            ending, execution = self.once(strategy, watcher)
+            if watcher is not None and self.lookout.seen(watcher, execution):
+                self._focus.aim(self.lookout.variables)
             if learns:
                 visitor.learnt()
             self.schedules = number
+            if isinstance(ending.error, CannotControl):
+                raise ending.error
             if ending.failed:
                 return Found(ending, execution.deviations, number)
             if bounded.exhausted and (whole or seen == visitor.changes):
@@ -124,7 +133,7 @@ class Search:
         return ending, execution, strategy
 
     def _strategies(self, bounded: Bounded) -> Iterator[Strategy]:
-        random = Random(self._options.seed)
+        random, focus = self._random, self._focus
         walk, pos = Walk(random), POS(random)
         name = self._options.strategy
         if name == "bounded":
@@ -136,6 +145,8 @@ class Search:
             yield from itertools.repeat(pos)
         elif name == "pct":
             yield from itertools.repeat(PCT(random, 3))
+        elif name == "focus":
+            yield from itertools.repeat(focus)
         pcts = [PCT(random, depth) for depth in (2, 3, 4)]
         for depth in itertools.cycle(pcts):
             yield from (pos, bounded, walk, pos, bounded, depth, pos, bounded)

@@ -31,6 +31,7 @@ class Unit:
         "gate",
         "greenlet",
         "ident",
+        "inner_unit",
         "kind",
         "limit",
         "locals",
@@ -49,6 +50,9 @@ class Unit:
         "where",
         "write",
     )
+
+    inner = False
+    """It shares the carrier of another unit, as a task does that of its loop, and is chosen within it."""
 
     def __init__(self, number: int, name: str, run: Callable[[], object], *, daemon: bool = False) -> None:
         self.number = number
@@ -83,6 +87,9 @@ class Unit:
         """The execution is over, and so is this unit: it runs only what stands in its `finally`."""
         self.locals: dict[object, Any] = {}
         """What `threading.local` objects hold for it, by their identity."""
+
+        self.inner_unit: Unit | None = None
+        """Which of those that share its carrier runs now."""
 
         # The strategy's own.
         self.priority = 0.0

@@ -2,7 +2,8 @@
 
 Source: Musuvathi, Qadeer, "Iterative context bounding for systematic testing of multithreaded programs", PLDI 2007. A
 choice among units when the one that runs is blocked costs nothing; taking the turn from one that could go on is a
-preemption. Differs: the search is stateless, depth first within a bound. When no schedule of a bound was cut off by it, there
+preemption. Differs: among units that share a carrier, as the tasks of a loop, the plain order is that of the loop, and each
+departure from it counts; the search is stateless, depth first within a bound. When no schedule of a bound was cut off by it, there
 are no more: all schedules have been run.
 """
 
@@ -60,7 +61,7 @@ class Bounded:
 
     def choose(self, enabled: list[Unit], me: Unit, default: Unit) -> Unit:
         """Along the path, then without preemption."""
-        preempts = default is me
+        preempts = default is me or default.inner
         depth = self._depth
         self._depth += 1
         if depth < len(self._path):

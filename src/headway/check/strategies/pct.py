@@ -47,7 +47,7 @@ class PCT(Plain):
         for unit in enabled:
             if unit.number not in priorities:
                 priorities[unit.number] = 1.0 + self._random.random()
-        if self._count in self._changes or (default is not me and me in enabled):
+        if self._count in self._changes or (default is not me and not me.inner and me in enabled):
             best = max(enabled, key=lambda unit: priorities[unit.number])
             self._lowest -= 1.0
             priorities[best.number] = self._lowest

@@ -1,0 +1,51 @@
+"""Scenarios that are coroutine functions."""
+
+from __future__ import annotations
+
+from asyncio import constants, events, runners
+from collections.abc import Callable
+from types import CoroutineType
+from typing import Any
+
+from headway.check.asynchronous.loop import Loop
+
+__all__ = ["runnable"]
+
+
+def runnable(scenario: Callable[[], Any]) -> Callable[[], object]:
+    """A function that calls a scenario, and runs the coroutine that it may give."""
+
+    def run() -> None:
+        result = scenario()
+        if isinstance(result, CoroutineType):
+            _run(result)
+
+    return run
+
+
+def _run(main: Any) -> None:
+    """As `asyncio.run`, in fewer steps where nothing is left to be done."""
+    loop = Loop()
+    events.set_event_loop(loop)
+    try:
+        loop.run_until_complete(loop.create_task(main))
+    finally:
+        try:
+            _finish(loop)
+        finally:
+            events.set_event_loop(None)
+            loop.close()
+
+
+def _finish(loop: Any) -> None:
+    if loop.all_tasks():
+        cancel: Any = vars(runners)["_cancel_all_tasks"]
+        cancel(loop)
+    if loop._asyncgens:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    if loop._default_executor is not None:
+        most_s = getattr(constants, "THREAD_JOIN_TIMEOUT", None)
+        ending = (
+            loop.shutdown_default_executor() if most_s is None else loop.shutdown_default_executor(most_s)
+        )
+        loop.run_until_complete(ending)
