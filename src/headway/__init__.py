@@ -1,19 +1,24 @@
-"""Concurrency for Python that you can run and trace.
+"""Concurrency for Python that you can run, trace and check.
 
-Run: `map`, `Executor`, `scope`, `pipeline`, `Channel`, `Limit`. Trace: the command `headway trace`.
+Run: `map`, `Executor`, `scope`, `pipeline`, `Channel`, `Limit`. Trace: the command `headway trace`. Check: `explore`,
+`replay`, the mark `pytest.mark.headway`.
 """
 
 from headway.errors import (
     CallError,
     Cancelled,
+    CannotControl,
     CannotObserve,
     CannotSend,
     ChannelClosed,
+    CheckError,
     HeadwayError,
     HeadwayWarning,
     InitializerFailed,
     MissingExtra,
     RemoteError,
+    ReplayDiverged,
+    ScheduleFailure,
     TimedOut,
     TraceNotFound,
     TraceTooNew,
@@ -27,6 +32,9 @@ TYPE_CHECKING = False  # that of `typing`, which each worker process would impor
 if TYPE_CHECKING:
     from typing import Any
 
+    from headway.check.explore import explore as explore
+    from headway.check.explore import replay as replay
+    from headway.check.verdict import Verdict as Verdict
     from headway.run.cancellation import cancelled as cancelled
     from headway.run.channel import Channel as Channel
     from headway.run.executor import Executor as Executor
@@ -61,11 +69,14 @@ _LATER = {
     "Retry": "headway.run.retry",
     "Scope": "headway.run.scope",
     "Step": "headway.run.pipeline",
+    "Verdict": "headway.check.verdict",
     "cancelled": "headway.run.cancellation",
+    "explore": "headway.check.explore",
     "map": "headway.run.mapping",
     "pipeline": "headway.run.pipeline",
     "receive_any": "headway.run.selection",
     "receive_any_async": "headway.run.selection",
+    "replay": "headway.check.explore",
     "scope": "headway.run.scope",
     "step": "headway.run.pipeline",
 }
@@ -73,10 +84,12 @@ _LATER = {
 __all__ = [
     "CallError",
     "Cancelled",
+    "CannotControl",
     "CannotObserve",
     "CannotSend",
     "Channel",
     "ChannelClosed",
+    "CheckError",
     "Executor",
     "Future",
     "HeadwayError",
@@ -87,9 +100,11 @@ __all__ = [
     "MissingExtra",
     "Pipeline",
     "RemoteError",
+    "ReplayDiverged",
     "Report",
     "Results",
     "Retry",
+    "ScheduleFailure",
     "Scope",
     "Step",
     "TimedOut",
@@ -97,14 +112,17 @@ __all__ = [
     "TraceTooNew",
     "TraceUnreadable",
     "UsageError",
+    "Verdict",
     "WorkerDied",
     "WouldBlock",
     "__version__",
     "cancelled",
+    "explore",
     "map",
     "pipeline",
     "receive_any",
     "receive_any_async",
+    "replay",
     "scope",
     "step",
 ]
