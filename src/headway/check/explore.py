@@ -78,6 +78,7 @@ def explore(
         CannotControl: The scenario waits for something real.
         UsageError: Wrong arguments, or a scenario that explores itself.
     """
+    __tracebackhide__ = True  # pytest shows the scenario's lines and the report, not these
     options = Options(schedules, seconds, strategy, seed, granularity, carrier, clock, tuple(also))
     started = _now()
     with _prepared(scenario, options) as (search, code):
@@ -105,6 +106,7 @@ def replay(
         ReplayDiverged: The program does not follow the schedule; likely it has changed.
         UsageError: The token is none.
     """
+    __tracebackhide__ = True
     schedule = decode(token)
     options = Options(1, None, "auto", 0, schedule.granularity, carrier, "virtual", tuple(also))
     with _prepared(scenario, options) as (search, code):

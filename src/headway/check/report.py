@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headway.check.place import is_program
 from headway.check.rows import Row, rows
-from headway.check.story import tell
+from headway.check.story import short_name, tell
 from headway.errors import ScheduleFailure
 
 if TYPE_CHECKING:
@@ -132,7 +132,9 @@ def _table(details: Mapping[str, Any], width: int, most_rows: int) -> Iterator[s
     gutter = max(len(row.place) for row in shown) + 4
     units = sorted({row.unit for row in shown})
     names = {unit["unit"]: unit["name"] for unit in details["units"]}
-    column = min(26, max(4, (width - gutter - LEAST_TEXT) // max(1, len(units) - 1))) if len(units) > 1 else 0
+    column = (
+        min(26, max(10, (width - gutter - LEAST_TEXT) // max(1, len(units) - 1))) if len(units) > 1 else 0
+    )
     starts = {unit: gutter + place * column for place, unit in enumerate(units)}
     yield _header(starts, names, column)
     if left_out or details["steps_left_out"]:
@@ -154,6 +156,7 @@ def _header(starts: Mapping[int, int], names: Mapping[int, str], column: int) ->
     for unit, start in starts.items():
         name = names.get(unit, "?")
         room = len(name) if unit == last else column - 1
+        name = name if len(name) <= room else short_name(name)
         line = line.ljust(start) + (name if len(name) <= room else f"{name[: max(0, room - 2)]}..")
     return line
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import traceback
 from collections import Counter
 from collections.abc import Iterable
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from headway.check.options import Options
     from headway.check.recorder import Recorder, Step
 
-__all__ = ["tell"]
+__all__ = ["short_name", "tell"]
+
+_GIVEN = re.compile(r"(Thread-\d+) \(.*\)")
 
 
 def tell(ending: Ending, recorder: Recorder, token: str, number: int, options: Options) -> dict[str, Any]:
@@ -103,8 +106,14 @@ class _Names:
 
     def __getitem__(self, thing: object) -> str:
         if isinstance(thing, Unit):
-            return thing.name
+            return short_name(thing.name)
         return self._names.get(id(thing)) or describe(thing)
+
+
+def short_name(unit: str) -> str:
+    """A name without the function that Python adds to those that it gives itself."""
+    found = _GIVEN.fullmatch(unit)
+    return found[1] if found is not None else unit
 
 
 def _thing(thing: object, names: _Names) -> dict[str, str] | None:

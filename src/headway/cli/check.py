@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +149,7 @@ class _Result:
         """
         # Not sooner: it looks at the program's modules, and takes what it doubles from `threading`.
         from headway.check.explore import explore, replay
+        from headway.check.silence import silence
 
         try:
             if self.token is not None:
@@ -158,7 +157,7 @@ class _Result:
                 with contextlib.redirect_stdout(sys.stderr):
                     replay(self.scenario.function, self.token, **kept)
             else:
-                with _silence():
+                with silence():
                     self.verdict = explore(self.scenario.function, **self.options)
         except ScheduleFailure as failure:
             self.failure = failure
@@ -254,23 +253,6 @@ def _show(result: _Result) -> None:
         screen.verdict(result.verdict, name)
         if result.more:
             screen.command("more", result.more)
-
-
-class _Silence(io.TextIOBase):
-    """Takes what a scenario prints under each of a thousand schedules."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def writable(self) -> bool:
-        return True
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    nothing = _Silence()
-    with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
-        yield
 
 
 def _writable(name: str) -> Path:
