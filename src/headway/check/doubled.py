@@ -23,6 +23,7 @@ __all__ = ["doubled"]
 _KEPT = ("headway.check.", "asyncio.", "greenlet", "gevent.", "_pytest.", "pytest_timeout", "pluggy")
 """Modules that work for us while a scenario runs, or for whoever watches over it."""
 
+_INHERITED: Any = object()
 _lock_type: type = type(_thread.allocate_lock())
 _rlock_type: type = type(_thread.RLock())
 
@@ -66,7 +67,7 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
     lent: list[Undo] = []
 
     def put(place: Any, name: str, double: Any) -> None:
-        undo.append((place, name, vars(place)[name]))
+        undo.append((place, name, vars(place).get(name, _INHERITED)))
         setattr(place, name, double)
 
     put(threading, "_counter", vars(threading)["_counter"])  # to be put back
@@ -86,7 +87,10 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
         for put_back in reversed(lent):
             put_back()
         for place, name, real in reversed(undo):
-            setattr(place, name, real)
+            if real is _INHERITED:
+                delattr(place, name)
+            else:
+                setattr(place, name, real)
         pool_log.removeFilter(no_stop)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 (asyncio imports it late, and then in an execution)
 from asyncio import base_events, events, tasks
 from collections.abc import Callable, Iterable
 from typing import Any

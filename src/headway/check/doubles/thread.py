@@ -14,12 +14,15 @@ from headway.check.world import here, world
 __all__ = ["METHODS", "get_ident", "main_thread", "start_new_thread"]
 
 # Taken before anything is doubled.
+_real_init = threading.Thread.__init__
 _real_start = threading.Thread.start
 _real_join = threading.Thread.join
 _real_is_alive = threading.Thread.is_alive
 _real_start_new_thread = _thread.start_new_thread
 _get_ident = _thread.get_ident
 _real_main_thread = threading.main_thread
+
+_orders = itertools.count(1)
 
 
 def _unit_of(thread: threading.Thread) -> Unit | None:
@@ -71,9 +74,23 @@ def _run(thread: Any) -> None:
         active.pop(ident, None)
         if hasattr(thread, "_is_stopped"):
             thread._is_stopped = True
-        handle: Any = getattr(thread, "_os_thread_handle", None) or getattr(thread, "_handle", None)
-        if hasattr(handle, "_set_done"):
-            handle._set_done()
+        for name in ("_handle", "_os_thread_handle"):  # of 3.13, and since 3.14
+            if hasattr(thread, name):
+                setattr(thread, name, _Done(ident))
+
+
+class _Done:
+    """The handle of a thread that has ended, for who asks when the execution is over."""
+
+    def __init__(self, ident: int) -> None:
+        self.ident = ident
+
+    def is_done(self) -> bool:
+        """It has."""
+        return True
+
+    def join(self, timeout: float | None = None) -> None:
+        """At once."""
 
 
 def join(self: threading.Thread, timeout: float | None = None) -> None:
@@ -114,13 +131,34 @@ def is_alive(self: threading.Thread) -> bool:
 
 def fresh_names() -> None:
     """The threads of each execution are called Thread-1, Thread-2, and so on."""
+    global _orders
+    _orders = itertools.count(1)
     threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
     pools: Any = sys.modules.get("concurrent.futures.thread")
     if pools is not None:
         pools.ThreadPoolExecutor._counter = itertools.count().__next__
 
 
-METHODS = {"start": start, "join": join, "is_alive": is_alive}
+def initialize(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
+    """As `threading.Thread.__init__`."""
+    if here() is not None:
+        self.__dict__["_headway_order"] = next(_orders)
+    _real_init(self, *args, **kwargs)
+
+
+def place_in_set(self: threading.Thread) -> int:
+    """In place of `threading.Thread.__hash__`: a pool joins its workers in the order in which a set has them."""
+    order: int | None = self.__dict__.get("_headway_order")
+    return object.__hash__(self) if order is None else order
+
+
+METHODS = {
+    "__init__": initialize,
+    "__hash__": place_in_set,
+    "start": start,
+    "join": join,
+    "is_alive": is_alive,
+}
 """Of `threading.Thread`."""
 
 
