@@ -89,6 +89,14 @@ def test_a_program_knows_nothing_of_headway_and_uses_what_it_is_about(program: P
     assert not names & {"random", "socket", "subprocess", "multiprocessing", "os"}
 
 
+@pytest.mark.parametrize("program", programs(), ids=name)
+def test_a_program_can_be_loaded_and_starts_nothing_by_that(program: Program) -> None:
+    threads = threading.active_count()
+    assert callable(program.load())
+    assert inspect.iscoroutinefunction(program.load()) <= (program.arm == "asyncio")
+    assert threading.active_count() == threads
+
+
 @pytest.mark.parametrize("program", programs(kind="ok"), ids=name)
 def test_a_correct_program_passes_two_hundred_times(program: Program, hurried: list[BaseException]) -> None:
     for _ in range(200):

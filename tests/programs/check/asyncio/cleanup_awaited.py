@@ -31,7 +31,7 @@ async def scenario() -> None:
     old = asyncio.create_task(drive())
     await asyncio.sleep(0)
     old.cancel()
-    await asyncio.wait({old})
+    await asyncio.wait([old])
     new = asyncio.create_task(drive())
     stop.set()
     assert await new

@@ -35,6 +35,6 @@ async def scenario() -> None:
     old.cancel()
     new = asyncio.create_task(drive())
     await started.wait()
-    await asyncio.wait({old})
+    await asyncio.wait([old])
     stop.set()
     assert await new

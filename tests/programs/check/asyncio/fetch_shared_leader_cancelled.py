@@ -40,5 +40,5 @@ async def scenario() -> None:
     await pages.fetching.wait()
     follower = asyncio.create_task(pages.get("home"))
     canceller = asyncio.create_task(cancel(leader))
-    await asyncio.wait({leader, follower, canceller})
+    await asyncio.wait([leader, follower, canceller])
     assert follower.result() == "HOME"

@@ -53,5 +53,5 @@ async def scenario() -> None:
         await asyncio.sleep(0)
     limiter.release()
     canceller = asyncio.create_task(cancel(first))
-    await asyncio.wait({first, second, canceller})
+    await asyncio.wait([first, second, canceller])
     assert limiter.tokens == 1

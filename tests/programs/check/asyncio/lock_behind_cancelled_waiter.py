@@ -55,5 +55,5 @@ async def scenario() -> None:
     waiter.cancel()
     lock.release()
     newcomer = asyncio.create_task(use())
-    await asyncio.wait({waiter, newcomer})
+    await asyncio.wait([waiter, newcomer])
     assert not lock.locked

@@ -56,5 +56,5 @@ async def scenario() -> None:
         await asyncio.sleep(0)
     lock.release()
     canceller = asyncio.create_task(cancel(first))
-    await asyncio.wait({first, second, canceller})
+    await asyncio.wait([first, second, canceller])
     assert not second.cancelled()

@@ -47,7 +47,7 @@ async def scenario() -> None:
         await asyncio.sleep(0)
     channel.put("bread")
     canceller = asyncio.create_task(cancel(first))
-    await asyncio.wait({first, canceller})
+    await asyncio.wait([first, canceller])
     if not first.cancelled():
         channel.put("milk")
     await second

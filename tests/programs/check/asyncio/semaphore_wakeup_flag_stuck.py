@@ -52,7 +52,7 @@ async def scenario() -> None:
         await asyncio.sleep(0)
     semaphore.release()
     canceller = asyncio.create_task(cancel(first))
-    await asyncio.wait({first, canceller})
+    await asyncio.wait([first, canceller])
     newcomer = asyncio.create_task(use())
     await newcomer
     assert semaphore.value == 1

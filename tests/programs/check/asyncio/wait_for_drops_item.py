@@ -14,7 +14,7 @@ SOURCE = "bpo-37658, bpo-42130, python/cpython#86296: wait_for and a result that
 async def take(queue: asyncio.Queue[str], timeout_s: float) -> str | None:
     getter = asyncio.create_task(queue.get())
     timer = asyncio.create_task(asyncio.sleep(timeout_s))
-    await asyncio.wait({getter, timer}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([getter, timer], return_when=asyncio.FIRST_COMPLETED)
     if timer.done():
         getter.cancel()
         return None

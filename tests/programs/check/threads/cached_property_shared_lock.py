@@ -27,7 +27,7 @@ class Cached:
 class Account:
     total = Cached()
 
-    def __init__(self, rows: list[int], database: threading.Lock | None = None) -> None:
+    def __init__(self, rows: list[int], database: "threading.Lock | None" = None) -> None:
         self.rows = rows
         self.known: int | None = None
         self.database = database

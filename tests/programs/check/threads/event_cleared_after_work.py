@@ -8,7 +8,7 @@ import collections
 import threading
 
 KIND = "lost-wakeup"
-LEVEL = "sync"
+LEVEL = "access"
 SOURCE = "clear first, then look: https://docs.python.org/3/library/threading.html#event-objects"
 
 
