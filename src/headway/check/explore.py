@@ -79,7 +79,7 @@ def explore(
         UsageError: Wrong arguments, or a scenario that explores itself.
     """
     __tracebackhide__ = True  # pytest shows the scenario's lines and the report, not these
-    options = Options(schedules, seconds, strategy, seed, granularity, carrier, clock, tuple(also))
+    options = Options(schedules, seconds, strategy, seed, granularity, carrier, clock, also)
     started = _now()
     with _prepared(scenario, options) as (search, code):
         found = search(lambda inner: inner.look())
@@ -108,7 +108,7 @@ def replay(
     """
     __tracebackhide__ = True
     schedule = decode(token)
-    options = Options(1, None, "auto", 0, schedule.granularity, carrier, "virtual", tuple(also))
+    options = Options(1, None, "auto", 0, schedule.granularity, carrier, "virtual", also)
     with _prepared(scenario, options) as (search, code):
 
         def run(inner: Search) -> ScheduleFailure | Exception | None:
@@ -161,6 +161,7 @@ class _Driver:
             self._watch(done)
         except BaseException:
             self._stop(done)
+            threading._active.pop(ident[0], None)  # type: ignore[attr-defined]
             raise
         if error:
             raise error[0]

@@ -7,6 +7,7 @@ left alone and told, and two lambdas of one line are told apart by their columns
 
 import ast
 import hashlib
+import inspect
 import linecache
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from headway.check.rewriting.transform import Accesses
 from headway.check.site import Site
 
 Granularity = Literal["access", "line"]
+
+ITERABLE_COROUTINE = inspect.CO_ITERABLE_COROUTINE
+"""The flag that `types.coroutine` gives to a generator's code."""
 
 _COMPREHENSIONS = frozenset(["<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"])
 
@@ -71,7 +75,7 @@ class Rewriting:
         else:
             accesses = Accesses(places, scopes, tree, rebound)
             tree.body = accesses.statements(tree.body)
-        new = places.constants_of(_compiled(ast.fix_missing_locations(tree), source.file))
+        new = places.constants_of(_compiled(tree, source.file))
         self.sites: list[Site] = places.sites
         self._match(old, new)
 
@@ -141,7 +145,7 @@ def identity(code: CodeType) -> Any:
         code.co_argcount,
         code.co_posonlyargcount,
         code.co_kwonlyargcount,
-        code.co_flags,
+        code.co_flags & ~ITERABLE_COROUTINE,
         code.co_varnames,
         code.co_freevars,
         code.co_cellvars,
@@ -170,6 +174,10 @@ def _tree(source: Source, pytest: bool) -> ast.Module:
             from _pytest.assertion.rewrite import rewrite_asserts
 
             rewrite_asserts(tree, source.text.encode("utf-8", "surrogatepass"))
+            for node in ast.walk(tree):  # pytest gives its imports a beginning and no end
+                if getattr(node, "lineno", None) is not None and getattr(node, "end_lineno", None) is None:
+                    node.end_lineno = node.lineno  # type: ignore[attr-defined]
+                    node.end_col_offset = node.col_offset  # type: ignore[attr-defined]
         except Exception:  # another pytest, with another inside: its assertions are then plain ones
             return _tree(source, False)
     return tree
@@ -212,5 +220,5 @@ def _shape(code: CodeType) -> Any:
         code.co_posonlyargcount,
         code.co_varnames[:arguments],
         code.co_freevars,
-        code.co_flags & 0x1FF,
+        code.co_flags & 0x1FF & ~ITERABLE_COROUTINE,
     )
