@@ -1,7 +1,8 @@
 """Dijkstra's algorithm of 1965 where a thread looks at the others before it says that it is inside.
 
 The turn is 0's, who does not compete: thread 1 is about to take the turn. Thread 0 begins; the turn is its own; it sees
-nobody inside. Thread 1 takes the turn, sees nobody inside, and enters; so does thread 0.
+nobody inside. Thread 1 takes the turn, sees nobody inside, and enters; so does thread 0. Thread 2 only gives more
+occasions for this.
 """
 
 import threading
@@ -37,7 +38,7 @@ class Gate:
 
 
 def scenario() -> None:
-    gate = Gate(2)
+    gate = Gate(3)
     balance = 0
 
     def deposit(me: int) -> None:
@@ -46,9 +47,9 @@ def scenario() -> None:
         balance += 1
         gate.leave(me)
 
-    threads = [threading.Thread(target=deposit, args=(me,)) for me in range(2)]
+    threads = [threading.Thread(target=deposit, args=(me,)) for me in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert balance == 2
+    assert balance == 3
