@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headway.errors import CannotControl, ReplayDiverged, ScheduleFailure, UsageError
+from headway.errors import (
+    CannotControl,
+    CheckError,
+    HeadwayError,
+    ReplayDiverged,
+    ScheduleFailure,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from headway.check.verdict import Verdict
@@ -73,6 +80,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(
             f"--headway-replay is for one test; {len(session.items)} are selected: name it, as path::test"
         )
+    from headway.check.token import decode
+
+    try:
+        decode(token.rpartition("@")[2])
+    except UsageError as error:
+        raise pytest.UsageError(f"--headway-replay: {error}") from None
     if not _is_ours(session.items[0]):
         raise pytest.UsageError(
             f"--headway-replay: {session.items[0].nodeid} has no mark headway, and does not use headway_explore"
@@ -118,7 +131,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
             hint="headway(schedules=1000)",
         )
     explorer = _Explorer(pyfuncitem)
-    explorer.explore(_scenario(pyfuncitem), mark.kwargs)
+    try:
+        explorer.explore(_scenario(pyfuncitem), mark.kwargs)
+    except (CheckError, UsageError) as error:
+        raise error.with_traceback(None)  # noqa: B904 (it is the same one, without how headway came to it)
     return True
 
 
@@ -274,7 +290,7 @@ def pytest_runtest_makereport(
     if call.when == "call":
         for name, lines in item.stash.get(_told, {}).items():
             report.sections.append((name, "\n".join(lines)))
-        if call.excinfo is not None and isinstance(call.excinfo.value, ScheduleFailure):
+        if call.excinfo is not None and isinstance(call.excinfo.value, HeadwayError):
             _forget_hidden(report.longrepr, item)
     return report
 

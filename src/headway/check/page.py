@@ -94,7 +94,7 @@ def _section(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _blocked(one: Mapping[str, Any]) -> Iterator[str]:
-    lines = blocked_lines(one)
+    lines = blocked_lines(one, 160)
     if lines:
         text = "\n".join(line.strip() for line in lines)
         yield f"<pre>{escape(text)}</pre>"

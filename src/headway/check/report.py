@@ -76,7 +76,7 @@ def text(details: Mapping[str, Any], width: int = WIDTH, most_rows: int = MOST_R
     first = details["sentence"]
     room = width - len(first) - len(right)
     lines = [first + " " * room + right] if room >= 3 else [first, " " * max(0, width - len(right)) + right]
-    lines += blocked_lines(details)
+    lines += blocked_lines(details, width)
     table = list(_table(details, width, most_rows))
     return "\n".join([*lines, "", *table] if table else lines)
 
@@ -88,18 +88,24 @@ def counted(details: Mapping[str, Any]) -> str:
     return f"(schedule {details['schedule']} of {details['schedules']}, seed {details['seed']})"
 
 
-def blocked_lines(details: Mapping[str, Any]) -> list[str]:
-    """Who holds what and waits for what, a line each: first those that wait for each other."""
+def blocked_lines(details: Mapping[str, Any], width: int) -> list[str]:
+    """Who holds what and waits for what: first those that wait for each other."""
     names = {unit["unit"]: unit["name"] for unit in details["units"]}
     blocked = sorted(details["blocked"], key=lambda one: not one["holds"])
-    width = max((len(names[one["unit"]]) for one in blocked), default=0)
+    name_width = max((len(names[one["unit"]]) for one in blocked), default=0)
     lines = []
     for one in blocked:
-        parts = [f"holds {_called(held)}" for held in one["holds"]]
-        parts.append(_waiting(one, names))
-        if one["file"]:
-            parts.append(f"at {one['file']}:{one['line']}")
-        lines.append(f"  {names[one['unit']].ljust(width)}  {'  '.join(parts)}")
+        holds = [f"holds {_called(held)}" for held in one["holds"]]
+        at = [f"at {one['file']}:{one['line']}"] if one["file"] else []
+        waits = "  ".join([_waiting(one, names), *at])
+        name = f"  {names[one['unit']].ljust(name_width)}  "
+        line = name + "  ".join([*holds, waits])
+        if len(line) <= width:
+            lines.append(line)
+        else:
+            for part in [*holds, waits]:
+                lines.append(name + part)
+                name = " " * len(name)
     return lines
 
 
