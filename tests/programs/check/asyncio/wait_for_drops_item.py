@@ -8,7 +8,7 @@ import asyncio
 
 KIND = "failure"
 LEVEL = "sync"
-SOURCE = "bpo-37658, bpo-42130, python/cpython#86296: wait_for and a result that came in time"
+SOURCE = "python/asyncio#343: wait_for loses an item; https://github.com/python/asyncio/issues/343"
 
 
 async def take(queue: asyncio.Queue[str], timeout_s: float) -> str | None:

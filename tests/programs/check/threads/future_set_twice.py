@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 KIND = "failure"
 LEVEL = "sync"
-SOURCE = "bpo-16968 and its kin: Future.set_result raises InvalidStateError since 3.8"
+SOURCE = "bpo-33238, python/cpython#7056: Future.set_result raises InvalidStateError since 3.8"
 
 
 def scenario() -> None:

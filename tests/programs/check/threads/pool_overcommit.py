@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 KIND = "failure"
 LEVEL = "access"
-SOURCE = "after bpo-24882, python/cpython#69070, where the executor started too many; https://bugs.python.org/issue24882"
+SOURCE = "after bpo-24882, python/cpython#6375: an executor that starts too many; https://bugs.python.org/issue24882"
 
 
 class Pool:
