@@ -23,6 +23,8 @@ class Blocked:
     number: int
     """Of the unit."""
     daemon: bool
+    noun: str = "thread"
+    """Or `task`."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,13 @@ class Ending:
         return []
 
     @property
+    def nouns(self) -> str:
+        """What those are that wait for each other."""
+        cycle = self.cycle
+        kinds = {f"{blocked.noun}s" for blocked in self.blocked if blocked.unit in cycle}
+        return " and ".join(sorted(kinds))
+
+    @property
     def sentence(self) -> str:
         """What happened, in one line."""
         if self.kind == "exception":
@@ -71,7 +80,7 @@ class Ending:
         if self.kind == "deadlock":
             cycle = self.cycle
             if len(cycle) > 1:
-                return f"deadlock: {len(cycle)} threads wait for each other: {', '.join(cycle)}"
+                return f"deadlock: {len(cycle)} {self.nouns} wait for each other: {', '.join(cycle)}"
             if cycle:
                 return f"deadlock: {cycle[0]} waits for itself"
             return f"deadlock: {names} {'waits' if count == 1 else 'wait'} for ever"

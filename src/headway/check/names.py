@@ -15,7 +15,10 @@ Made = tuple[CodeType, int]
 """Where something is made: the code, and the offset of the instruction in it."""
 
 _Span = tuple[int, int, int, int]
-_MAKERS = frozenset({"Lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore", "SimpleQueue"})
+_MAKERS = frozenset(
+    {"Lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore", "SimpleQueue"}
+    | {"Barrier", "LifoQueue", "PriorityQueue", "Queue"}
+)
 _MAKERS_LOW = frozenset({"allocate_lock"})
 
 

@@ -85,10 +85,14 @@ class Recorder:
 
     def announced(self, unit: Unit) -> None:
         """It is done later, when the unit is chosen: what it announced before has been."""
-        self._come(unit, self._step(unit, unit.kind, unit.owner))
+        if unit.kind in ("turn", "wait") and hasattr(unit.owner, "blocked"):  # a loop: its tasks tell more
+            self._settle(unit)
+            return
+        self._come(unit.inner_unit or unit, self._step(unit, unit.kind, unit.owner))
 
     def accessed(self, unit: Unit, site: Site, owner: object, name: Hashable, write: bool) -> None:
         """Likewise."""
+        unit = unit.inner_unit or unit
         step = Step(
             unit.number, unit.steps, "access", None, short(site.file), site.line, site.text, write=write
         )
@@ -107,15 +111,18 @@ class Recorder:
 
     def acquired(self, unit: Unit, owner: object) -> None:
         """Done."""
+        holds = getattr(owner, "held_by", None) is unit
+        unit = unit.inner_unit or unit
         step = self._pending.get(unit.number)
         if step is not None and step.thing is owner:
             step.got = True
-            if getattr(owner, "held_by", None) is unit:
+            if holds:
                 self.held[id(owner)] = Hold(unit.number, owner, step.file, step.line)
         self._settle(unit)
 
     def released(self, unit: Unit, owner: object) -> None:
         """Done, or about to be."""
+        unit = unit.inner_unit or unit
         hold = self.held.get(id(owner))
         if getattr(owner, "held_by", None) is None:
             self.held.pop(id(owner), None)
@@ -139,6 +146,7 @@ class Recorder:
 
     def joined(self, unit: Unit, other: Unit) -> None:
         """Done."""
+        unit = unit.inner_unit or unit
         step = self._pending.get(unit.number)
         if step is not None:
             step.got = True
@@ -159,9 +167,11 @@ class Recorder:
     # ---- inner ----
 
     def _step(self, unit: Unit, kind: str, thing: object) -> Step:
-        frame = outside(sys._getframe(2))
-        file, line = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+        at: tuple[str, int] | None = getattr(unit, "at", None)
+        frame = outside(sys._getframe(2)) if at is None else None
+        file, line = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else at or ("", 0)
         text = linecache.getline(file, line).strip() if file else ""
+        unit = unit.inner_unit or unit
         return Step(unit.number, unit.steps, kind, thing, short(file), line, text)
 
     def _come(self, unit: Unit, step: Step) -> None:

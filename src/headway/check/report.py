@@ -115,7 +115,7 @@ def _waiting(one: Mapping[str, Any], names: Mapping[int, str]) -> str:
         return {"sleep": "sleeps", "yield": "gives way"}.get(one["does"], f"is about to {one['does']}")
     if thing["kind"] == "unit":
         return f"waits for the end of {thing['name']}"
-    if one["does"] not in ("acquire", "wait"):
+    if one["does"] not in ("acquire", "join", "wait"):
         return f"is about to {one['does']} {_called(thing)}"
     holder = one["held_by"]
     if holder == one["unit"]:

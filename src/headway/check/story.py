@@ -39,7 +39,9 @@ def tell(ending: Ending, recorder: Recorder, token: str, number: int, options: O
     steps = list(_that_matter(recorder.steps, left))
     names = _Names([*steps, *left], [hold.lock for hold in recorder.held.values()])
     switches = set(decode(token).deviations) if token else set()
-    units = sorted({step.unit for step in [*steps, *left]} | {0})
+    units = {step.unit for step in [*steps, *left]} | {0}
+    if failed is not None:
+        units.add(failed["unit"])
     return {
         "kind": ending.kind,
         "sentence": _sentence(ending, failed),
@@ -49,7 +51,7 @@ def tell(ending: Ending, recorder: Recorder, token: str, number: int, options: O
         "seed": options.seed if number else None,
         "granularity": decode(token).granularity if token else options.granularity,
         "switches": len(switches),
-        "units": [{"unit": unit, "name": recorder.names.get(unit, "?")} for unit in units],
+        "units": [{"unit": unit, "name": recorder.names.get(unit, "?")} for unit in sorted(units)],
         "blocked": [_blocked(step, recorder, names) for step in left] if ending.error is None else [],
         "steps_left_out": recorder.count - len(recorder.steps),
         "steps": _steps(steps, left, switches, names),
@@ -62,7 +64,7 @@ def _sentence(ending: Ending, failed: dict[str, Any] | None) -> str:
         return f"{ending.sentence}: {failed['text']}"
     cycle = ending.cycle
     if ending.kind == "deadlock" and len(cycle) > 1:
-        return f"deadlock: {len(cycle)} threads wait for each other"
+        return f"deadlock: {len(cycle)} {ending.nouns} wait for each other"
     return ending.sentence
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import re
 from asyncio import base_events
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from headway.check.asynchronous.refusing import Refusing
+from headway.check.asynchronous.telling import gives_way, goes_on
 from headway.check.asynchronous.units import (
     CALLBACK,
     STEP,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Loop"]
 
+_COUNTED = re.compile(r"Task-\d+\Z")
 SPINS = 20
 """Rounds in which tasks do nothing but give way, before time goes on."""
 
@@ -232,7 +235,7 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
                 raise Stop
         elif len(execution.live) > 1:
             if self._turns:
-                execution.sync(me, "run", self)
+                execution.sync(me, "turn", self)
             if execution.watcher is not None:
                 execution.watcher.acquired(me, self)
 
@@ -242,13 +245,12 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
 
     def _give(self, turn: Turn | Timer) -> Unit:
         unit = turn.unit
-        unit.steps += 1
         self._current = unit
         execution = self._execution
-        watcher = execution.watcher
         carrier = self._carrier
-        if watcher is not None and carrier is not None:
+        if execution.watcher is not None and carrier is not None:
             carrier.inner_unit = unit
+            goes_on(unit, execution.watcher)
         try:
             turn._context.run(turn._callback, *turn._args)
         except (SystemExit, KeyboardInterrupt, Stop):
@@ -258,9 +260,12 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
                 {"message": f"Exception in callback {turn!r}", "exception": error, "handle": turn}
             )
         finally:
+            unit.steps += 1
             self._current = None
             if carrier is not None:
                 carrier.inner_unit = None
+        if execution.watcher is not None:
+            gives_way(unit, self._units, execution.watcher)
         return unit
 
     # ---- who is next ----
@@ -375,8 +380,12 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
 
     def _unit_of(self, task: Any) -> LoopUnit:
         own = isinstance(task, Task)
-        if not own and id(task) in self._others:
-            return self._others[id(task)][1]
+        if not own:
+            if id(task) in self._others:
+                return self._others[id(task)][1]
+            if _COUNTED.match(task.get_name()):  # by asyncio, since the process began
+                self._names += 1
+                task.set_name(f"Task-{self._names}")
         parent = self._current if self._current is not None and self._current.task is not None else None
         unit = self._add(task.get_name(), task, parent)
         if own:
@@ -425,6 +434,11 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
     def missed(self) -> bool:
         """Does a task wait for what nobody is left to do? Else they wait for each other."""
         return lost(waiting_tasks(self._units))
+
+    def failed(self, task: Any, error: Exception) -> None:
+        """The task that is the scenario has ended so."""
+        if self._execution.ending is None and task.done():
+            self._execution.end(raised(task.unit, error))
 
     def _never_retrieved(self) -> None:
         """The scenario is over: an exception that nobody has asked for is a failure."""

@@ -28,7 +28,12 @@ def _run(main: Any) -> None:
     loop = Loop()
     events.set_event_loop(loop)
     try:
-        loop.run_until_complete(loop.create_task(main))
+        task = loop.create_task(main)
+        try:
+            loop.run_until_complete(task)
+        except Exception as error:
+            loop.failed(task, error)
+            raise
     finally:
         try:
             _finish(loop)

@@ -29,15 +29,26 @@ TIMER = 3
 class LoopUnit(Unit):
     """A task, a timer, or the plain callbacks of a loop. Runs on the thread of the loop, and never waits itself."""
 
-    __slots__ = ("parent", "task")
+    __slots__ = ("_name", "at", "parent", "task")
     inner = True
 
     def __init__(self, number: int, name: str, task: Any, parent: LoopUnit | None) -> None:
-        super().__init__(number, name, _nothing)
         self.task = task
         """None for callbacks and timers."""
+        super().__init__(number, name, _nothing)
         self.parent = parent
         """The task that made it."""
+        self.at: tuple[str, int] | None = None
+        """File and line where it waits, while it tells so."""
+
+    @property
+    def name(self) -> str:  # a task may be named when it runs already
+        """As people know it."""
+        return self._name if self.task is None else str(self.task.get_name())
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
 
     @property
     def described(self) -> str:

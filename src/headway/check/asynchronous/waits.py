@@ -8,34 +8,46 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from headway.check.ending import Blocked
+from headway.check.asynchronous.primitives import place_of
+from headway.check.ending import Blocked, describe
 from headway.check.place import is_program, short
 
 if TYPE_CHECKING:
     from headway.check.asynchronous.units import LoopUnit
 
-__all__ = ["Waiting", "lost", "waiting_tasks"]
+__all__ = ["Waiting", "lost", "waiting_tasks", "waits_now"]
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A task that nothing will wake."""
+    """A task that has given way, or that nothing will wake."""
 
     unit: LoopUnit
     kind: str
-    """`acquire`, `wait` or `join`."""
-    what: str
-    """Such as `lock at bank.py:14`."""
-    holder: LoopUnit | None
+    """`acquire`, `wait`, `join`, `sleep` or `yield`."""
+    thing: object
+    """The primitive's place, the unit that is waited for, or other words; None for `sleep` and `yield`."""
+    file: str
+    line: int
+    holder: LoopUnit | None = None
     """Who has what it waits for."""
-    free: bool
+    free: bool = False
     """Nobody has it, and still nobody wakes the task."""
 
     @property
     def blocked(self) -> Blocked:
         """As an ending tells it."""
         holder = self.holder.name if self.holder is not None else ""
-        return Blocked(self.unit.name, f"{self.kind} {self.what}", holder, self.unit.number, False)
+        what = self.kind if self.thing is None else f"{self.kind} {describe(self.thing)}"
+        place = f" at {short(self.file)}:{self.line}" if self.file else ""
+        return Blocked(self.unit.name, what + place, holder, self.unit.number, daemon=False, noun="task")
+
+
+class _Words:
+    """What is waited for, where nothing is known of it but its kind."""
+
+    def __init__(self, words: str) -> None:
+        self.described = words
 
 
 def lost(waits: list[Waiting]) -> bool:
@@ -57,9 +69,15 @@ _NOUNS: tuple[tuple[type, str, str], ...] = (
 
 def waiting_tasks(units: list[LoopUnit]) -> list[Waiting]:
     """Those of the tasks that are not done."""
-    left = [unit for unit in units if not unit.task.done()]
-    chains = {unit: _chain(unit.task) for unit in left}
-    return [_waiting(unit, chains) for unit in left]
+    chains = {unit: _chain(unit.task) for unit in units if not unit.task.done()}
+    return [_waiting(unit, chains) for unit in chains]
+
+
+def waits_now(unit: LoopUnit, units: list[LoopUnit]) -> Waiting:
+    """What a task has given way for."""
+    chains: dict[LoopUnit, list[Any]] = {other: [] for other in units if not other.task.done()}
+    chains[unit] = _chain(unit.task)
+    return _waiting(unit, chains)
 
 
 def _chain(task: Any) -> list[Any]:
@@ -74,28 +92,33 @@ def _chain(task: Any) -> list[Any]:
 
 def _waiting(unit: LoopUnit, chains: dict[LoopUnit, list[Any]]) -> Waiting:
     chain = chains[unit]
-    place = ""
+    file, line = "", 0
     for coroutine in reversed(chain):
         frame = coroutine.cr_frame
         if frame is not None and is_program(frame.f_code.co_filename):
-            place = f" at {short(frame.f_code.co_filename)}:{frame.f_lineno}"
+            file, line = frame.f_code.co_filename, frame.f_lineno
             break
     primitive = _primitive(chain)
     for kind, verb, noun in _NOUNS:
         if isinstance(primitive, kind):
+            thing = place_of(primitive) or _Words(noun)
             holder = _holder(primitive, unit, chains) if verb == "acquire" else None
             free = isinstance(primitive, asyncio.Lock) and not primitive.locked()
-            return Waiting(unit, verb, noun + place, holder, free)
+            return Waiting(unit, verb, thing, file, line, holder, free)
     awaited = getattr(unit.task, "_fut_waiter", None)
     for other in chains:
         if other.task is awaited:
-            return Waiting(unit, "join", other.described + place, other, free=False)
+            return Waiting(unit, "join", other, file, line, other)
     if type(awaited).__name__ == "_GatheringFuture":
-        return Waiting(unit, "join", "gather" + place, None, free=False)
-    if chain and chain[-1].cr_frame is not None and _is_join(chain):
-        return Waiting(unit, "join", "tasks" + place, None, free=False)
-    noun = "future" if awaited is not None else "nothing"
-    return Waiting(unit, "wait", noun + place, None, free=True)
+        return Waiting(unit, "join", _Words("gather"), file, line)
+    inner = _library_call(chain)
+    if inner in _JOINS:
+        return Waiting(unit, "join", _Words("tasks"), file, line)
+    if awaited is None:
+        return Waiting(unit, "yield", None, file, line)
+    if inner == "sleep":
+        return Waiting(unit, "sleep", None, file, line)
+    return Waiting(unit, "wait", _Words("future"), file, line, free=True)
 
 
 def _primitive(chain: list[Any]) -> Any:
@@ -112,14 +135,18 @@ def _primitive(chain: list[Any]) -> Any:
     return None
 
 
-def _is_join(chain: list[Any]) -> bool:
-    """In `TaskGroup.__aexit__`, `asyncio.wait` or the like."""
+_JOINS = ("__aexit__", "_aexit", "_wait", "wait", "_wait_for_one")
+"""Of `TaskGroup`, `asyncio.wait` and `as_completed`."""
+
+
+def _library_call(chain: list[Any]) -> str:
+    """What of asyncio the program has called, if it waits in there."""
+    name = ""
     for coroutine in reversed(chain):
         if is_program(coroutine.cr_code.co_filename):
-            return False
-        if coroutine.cr_code.co_name in ("__aexit__", "_wait", "wait", "_wait_for_one", "_aexit"):
-            return True
-    return False
+            break
+        name = coroutine.cr_code.co_name
+    return name
 
 
 def _holder(primitive: Any, waiter: LoopUnit, chains: dict[LoopUnit, list[Any]]) -> LoopUnit | None:
