@@ -69,6 +69,20 @@ def pytest_configure(config: pytest.Config) -> None:
         "headway(schedules=1000, seconds=10, strategy='auto', seed=0, granularity='access', carrier='threads', "
         "also=()): run the test's function under many schedules, and fail with one that breaks it",
     )
+    _keep_our_asserts(config)
+
+
+def _keep_our_asserts(config: pytest.Config) -> None:
+    """Undo what pytest does to a package that has a plugin: rewritten asserts cost up to a third of the speed.
+
+    There is no public way but a word in the docstring of each module; if the names below change, it is slower.
+    """
+    hook = config.pluginmanager.rewrite_hook
+    marked = getattr(hook, "_must_rewrite", None)
+    cache = getattr(hook, "_marked_for_rewrite_cache", None)
+    if isinstance(marked, set) and isinstance(cache, dict):
+        marked.discard("headway")
+        cache.clear()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -302,8 +316,9 @@ def _forget_hidden(shown: Any, item: pytest.Item) -> None:
             entry.reprfileloc for entry in part[0].reprentries
         ):
             part[0].extraline = None
-            if part[1] is not None:
-                part[1].path, part[1].lineno = str(item.path), (item.location[1] or 0) + 1
+    crash = getattr(shown, "reprcrash", None)
+    if crash is not None and item.get_closest_marker("headway") is not None:
+        crash.path, crash.lineno = str(item.path), (item.location[1] or 0) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
