@@ -63,11 +63,11 @@ class Drive:
 
 # The slow look.
 
+SYNC = ("acquire", "release", "set", "clear", "wait", "put", "get", "start", "join", "elapse")
+WHAT = ("read", "read", "write", "write", *SYNC)
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(
-            "read read write write acquire release set clear wait put get start join elapse".split()
-        ),
+        st.sampled_from(WHAT),
         st.integers(0, 3),
         st.integers(0, 2),
         st.sampled_from(["a", "b", STRUCTURE]),

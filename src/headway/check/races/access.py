@@ -65,12 +65,13 @@ class Variable:
     Whatever races with one that was left out races also with the one that took its place.
     """
 
-    __slots__ = ("reads", "sites", "writes")
+    __slots__ = ("racing", "reads", "sites", "writes")
 
     def __init__(self) -> None:
         self.reads: list[Access] = []
         self.writes: list[Access] = []
         self.sites: set[Site] = set()
+        self.racing = False
 
 
 class Owned:

@@ -48,15 +48,15 @@ class Detector:
         self._taken = False
 
     @property
-    def sites(self) -> frozenset[Site]:
-        """Where racing variables are accessed."""
-        return frozenset(
-            site
-            for owned in self._owners.all
-            if owned.racing
-            for variable in owned.variables.values()
-            for site in variable.sites
-        )
+    def variables(self) -> set[frozenset[Site]]:
+        """What races, each by the sites of its accesses; those of a container's items and structure go together."""
+        found = set()
+        for owned in self._owners.all:
+            if owned.racing:
+                structure = owned.variables.get(STRUCTURE)
+                also = structure.sites if structure is not None else set()
+                found |= {frozenset(each.sites | also) for each in owned.variables.values() if each.racing}
+        return found
 
     def finish(self, last: Unit | None = None) -> None:
         """The execution is over; `last` was running then, so what it announced was done."""
@@ -162,10 +162,12 @@ class Detector:
         for variable in owned.overlapping(access.name):
             for other in variable.writes:
                 if not knows(clock, other.unit, other.count):
+                    variable.racing = own.racing = True
                     self._race(owned, owner, other, access)
             if access.write:
                 for other in variable.reads:
                     if not knows(clock, other.unit, other.count):
+                        variable.racing = own.racing = True
                         self._race(owned, owner, other, access)
         if access.write:
             own.writes = [each for each in own.writes if not knows(clock, each.unit, each.count)]
