@@ -18,13 +18,13 @@ from types import (
 from typing import Any
 
 from headway.check.hook import Visit, hook
-from headway.check.rewriting.containers import KNOWN, method_access, owner_of
+from headway.check.rewriting.containers import KNOWN, Accessed, learn, method_access, owner_of
+from headway.check.rewriting.dictionaries import held, hold
 from headway.check.rewriting.instances import (
     INSTANCE,
     decide_plain_write,
     decide_read,
     decide_write,
-    owners,
     read_variable,
     written_variable,
 )
@@ -98,7 +98,7 @@ def arguments_of_builtin(site: Site, function: Any, *arguments: Any) -> tuple[An
     visit = hook.visit
     if visit is not None and arguments:
         if function is vars:
-            owners.add(arguments[0])
+            hold(arguments[0])
         elif len(arguments) > 1 and (function in _BY_NAME):
             _by_name(visit, site, arguments[0], arguments[1], _BY_NAME[function])
     return (function, *arguments)
@@ -129,9 +129,13 @@ def before_item_read(owner: Any, key: Any, site: Site) -> Any:
     __tracebackhide__ = True
     visit = hook.visit
     if visit is not None:
-        kind = KNOWN[type(owner)]
-        if kind is not None and kind.read is not None:
-            visit(site, *kind.read(owner, key))
+        try:
+            kind = KNOWN[type(owner)]
+        except KeyError:
+            kind = learn(type(owner))
+        if kind is not None and (access := kind.read) is not None:
+            whose, name, writes = access(owner, key)
+            visit(site, whose, name, writes)
     return owner
 
 
@@ -140,9 +144,13 @@ def before_item_write(owner: Any, key: Any, site: Site) -> Any:
     __tracebackhide__ = True
     visit = hook.visit
     if visit is not None:
-        kind = KNOWN[type(owner)]
-        if kind is not None and kind.write is not None:
-            visit(site, *kind.write(owner, key))
+        try:
+            kind = KNOWN[type(owner)]
+        except KeyError:
+            kind = learn(type(owner))
+        if kind is not None and (access := kind.write) is not None:
+            whose, name, writes = access(owner, key)
+            visit(site, whose, name, writes)
     return owner
 
 
@@ -151,9 +159,13 @@ def before_item_delete(owner: Any, key: Any, site: Site) -> Any:
     __tracebackhide__ = True
     visit = hook.visit
     if visit is not None:
-        kind = KNOWN[type(owner)]
-        if kind is not None and kind.delete is not None:
-            visit(site, *kind.delete(owner, key))
+        try:
+            kind = KNOWN[type(owner)]
+        except KeyError:
+            kind = learn(type(owner))
+        if kind is not None and (access := kind.delete) is not None:
+            whose, name, writes = access(owner, key)
+            visit(site, whose, name, writes)
     return owner
 
 
@@ -213,12 +225,15 @@ def before_method(owner: Any, attribute: Site, site: Site) -> Any:
     __tracebackhide__ = True
     visit = hook.visit
     if visit is not None:
-        kind = KNOWN[type(owner)]
+        try:
+            kind = KNOWN[type(owner)]
+        except KeyError:
+            kind = learn(type(owner))
         if kind is None:
             return before_attribute(owner, attribute)
         writes = kind.methods.get(site.name)
         if writes is not None:
-            visit(site, owner_of(owner, kind.is_view) if owners else owner, STRUCTURE, writes)
+            visit(site, owner_of(owner, kind.is_view) if held else owner, STRUCTURE, writes)
         elif not kind.is_view:
             return before_attribute(owner, attribute)
     return owner
@@ -235,12 +250,33 @@ def arguments_of_method(site: Site, function: Any, *arguments: Any) -> tuple[Any
         elif (kind is MethodDescriptorType or kind is WrapperDescriptorType) and arguments:
             access = method_access(arguments[0], function.__name__, arguments[1:])
         elif kind is MethodType:  # Counter's methods are written in Python, and are not rewritten
-            owner = KNOWN[type(function.__self__)]
-            if owner is not None and function.__func__.__name__ in owner.methods:
-                access = method_access(function.__self__, function.__func__.__name__, arguments)
+            access = _python_method(function, arguments)
         if access is not None:
-            visit(site, *access)
+            whose, name, writes = access
+            visit(site, whose, name, writes)
     return (function, *arguments)
+
+
+def _python_method(function: MethodType, arguments: tuple[Any, ...]) -> Accessed | None:
+    owner, name = function.__self__, function.__name__
+    kind = KNOWN[type(owner)] if type(owner) in KNOWN else learn(type(owner))
+    return method_access(owner, name, arguments) if kind is not None and name in kind.methods else None
+
+
+def before_keyed_method(owner: Any, key: Any, attribute: Site, site: Site) -> Any:
+    """Announce `owner.get(key, …)` and the like, where nothing is evaluated between this and the call."""
+    __tracebackhide__ = True
+    visit = hook.visit
+    if visit is not None:
+        try:
+            kind = KNOWN[type(owner)]
+        except KeyError:
+            kind = learn(type(owner))
+        if kind is None or site.name not in kind.methods or site.name not in kind.keyed:
+            return before_attribute(owner, attribute)
+        whose, name, writes = kind.keyed[site.name](owner, key)
+        visit(site, whose, name, writes)
+    return owner
 
 
 def before_in_place(value: Any, owner: Any, site: Site) -> Any:
@@ -248,7 +284,10 @@ def before_in_place(value: Any, owner: Any, site: Site) -> Any:
     __tracebackhide__ = True
     visit = hook.visit
     if visit is not None:
-        kind = KNOWN[type(owner)]
+        try:
+            kind = KNOWN[type(owner)]
+        except KeyError:
+            kind = learn(type(owner))
         if kind is not None and kind.methods:
             visit(site, owner_of(owner, kind.is_view), STRUCTURE, True)
     return value
@@ -259,9 +298,13 @@ def before_whole(owner: Any, site: Site) -> Any:
     __tracebackhide__ = True
     visit = hook.visit
     if visit is not None:
-        kind = KNOWN[type(owner)]
+        try:
+            kind = KNOWN[type(owner)]
+        except KeyError:
+            kind = learn(type(owner))
         if kind is not None and site.kind in kind.whole:
-            visit(site, owner_of(owner, kind.is_view), STRUCTURE, False)
+            whose = owner_of(owner, kind.is_view) if held or kind.is_view else owner
+            visit(site, whose, STRUCTURE, False)
     return owner
 
 
@@ -283,7 +326,7 @@ def steps(iterable: Any, site: Site) -> Any:
     """
     if hook.visit is None:
         return iterable
-    kind = KNOWN[type(iterable)]
+    kind = KNOWN[type(iterable)] if type(iterable) in KNOWN else learn(type(iterable))
     if kind is None or "iteration" not in kind.whole:
         return iterable
     ticks: Iterator[Any] = iter(partial(_step, site, owner_of(iterable, kind.is_view)), _NEVER)

@@ -12,11 +12,14 @@ from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import Any
 
-from headway.check.rewriting.instances import owners
+from headway.check.rewriting.dictionaries import held, owner_of_dictionary
 from headway.check.site import STRUCTURE
 
-Access = tuple[object, Hashable, bool]
+Accessed = tuple[object, Hashable, bool]
 """Owner and name of a variable, and whether the access may write."""
+
+Access = Callable[[Any, Any], Accessed]
+"""What is accessed by a container and a key."""
 
 _SEQUENCE_READS = "count index copy __len__ __iter__ __contains__ __reversed__"
 _SEQUENCE_WRITES = "append extend insert remove pop clear reverse __iadd__ __imul__ "
@@ -72,8 +75,10 @@ _WHOLE = {
     "membership": ("__contains__",),
     "truth": ("__len__", "__bool__"),
 }
+_length = len  # a program may put its own in `builtins`
 _PLAIN = frozenset([str, int, bytes, bool, type(None), float])
-_HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+HEAP = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: the type was made by a program, and can be changed."""
 
 
 def is_plain(key: object) -> bool:
@@ -90,117 +95,78 @@ class Container:
     """What accesses a type of containers has.
 
     Attributes:
+        is_view: Is it a view of a dict? Then the owner of its variables is that dict.
         whole: The kinds of reading it as a whole that are the container's own, and not a subclass's.
         methods: Which methods are the container's own, and whether they write.
+        builtin: The same of all methods, also of those that a subclass overrides: `super()` has them.
+        keyed: By name of a method, what it accesses for a key or index, where that is not the structure.
         read: What `container[key]` accesses, if that is the container's own; likewise `write` and `delete`.
-        is_view: Is it a view of a dict? Then the owner of its variables is that dict.
     """
 
-    __slots__ = ("delete", "is_view", "methods", "read", "whole", "write")
+    __slots__ = ("builtin", "delete", "is_view", "keyed", "methods", "read", "whole", "write")
 
     def __init__(self, kind: type, base: type | None) -> None:
         self.is_view = base is None
-        self.read: Callable[[Any, Any], Access] | None = None
-        self.write: Callable[[Any, Any], Access] | None = None
-        self.delete: Callable[[Any, Any], Access] | None = None
-        self.methods: dict[str, bool] = {}
         self.whole = frozenset(_WHOLE)
+        self.methods: dict[str, bool] = {}
+        self.builtin: dict[str, bool] = {}
+        self.keyed: dict[str, Access] = {}
+        self.read: Access | None = None
+        self.write: Access | None = None
+        self.delete: Access | None = None
         if base is None:
             return
 
         def own(name: str) -> bool:
             return getattr(kind, name, None) is getattr(base, name, None)
 
-        self.methods = {name: writes for name, writes in _BASES[base].items() if own(name)}
+        self.builtin = _BASES[base]
+        self.methods = {name: writes for name, writes in self.builtin.items() if own(name)}
         self.whole = frozenset(name for name, needed in _WHOLE.items() if all(map(own, needed)))
-        keyed = issubclass(base, dict)
-        if own("__getitem__") and base is not set:
-            inserts = issubclass(base, defaultdict) and own("__missing__")
-            self.read = (_default_read if inserts else _key_read) if keyed else _index_read
-        if own("__setitem__") and base is not set:
-            self.write = _key_write if keyed else _index_write
-        if own("__delitem__") and base is not set:
-            self.delete = _key_delete if keyed else _whole_write
+        if base is set:
+            return
+        if not issubclass(base, dict):
+            self.keyed = _INDEXED
+        elif issubclass(base, defaultdict) and own("__missing__"):
+            self.keyed = {**_KEYED, "__getitem__": _default_read}
+        else:
+            self.keyed = _KEYED
+        self.read = self.keyed["__getitem__"] if own("__getitem__") else None
+        self.write = self.keyed["__setitem__"] if own("__setitem__") else None
+        self.delete = self.keyed["__delitem__"] if own("__delitem__") else None
+
+
+KNOWN: dict[type, Container | None] = {}
+"""By type: what accesses it has, or None for what is no container of Python's. See `learn`."""
+
+
+def learn(kind: type) -> Container | None:
+    """Find what a type is that is not in `KNOWN` yet."""
+    found: Container | None = None
+    if kind in _VIEWS:
+        found = Container(kind, None)
+    else:
+        base = next((each for each in kind.__mro__ if each in _BASES), None)
+        if base is not None:
+            found = Container(kind, base)
+    KNOWN[kind] = found
+    return found
+
+
+def forget() -> None:
+    """Drop the types that a program has made."""
+    for kind in [each for each in KNOWN if each.__flags__ & HEAP]:
+        del KNOWN[kind]
 
 
 def owner_of(container: Any, is_view: bool) -> object:
     """Whose variables those of a container are: its own, or an object's if it is that object's `__dict__`."""
     if is_view:
         container = gc.get_referents(container)[0]
-    if owners:
-        return owners.get(container)
-    return container
+    return owner_of_dictionary(container) if held else container
 
 
-def _key_read(container: Any, key: Any) -> Access:
-    if owners and (owner := owners.get(container)) is not container:
-        return owner, key if type(key) is str else STRUCTURE, False
-    if (type(key) in _PLAIN or is_plain(key)) and dict.__contains__(container, key):
-        return container, key, False
-    return container, STRUCTURE, False
-
-
-def _default_read(container: Any, key: Any) -> Access:
-    if (type(key) in _PLAIN or is_plain(key)) and dict.__contains__(container, key):
-        return container, key, False
-    return container, STRUCTURE, container.default_factory is not None
-
-
-def _key_write(container: Any, key: Any) -> Access:
-    owner, name, _ = _key_read(container, key)
-    return owner, name, True
-
-
-def _key_delete(container: Any, key: Any) -> Access:
-    if owners and owners.get(container) is not container:
-        return _key_write(container, key)
-    return container, STRUCTURE, True
-
-
-def _index_read(container: Any, key: Any) -> Access:
-    if type(key) is int:
-        length = len(container)
-        if key < 0:
-            key += length
-        if 0 <= key < length:
-            return container, key, False
-    return container, STRUCTURE, False
-
-
-def _index_write(container: Any, key: Any) -> Access:
-    owner, name, _ = _index_read(container, key)
-    return owner, name, True
-
-
-def _whole_write(container: Any, key: Any) -> Access:
-    return container, STRUCTURE, True
-
-
-class _Known(dict[type, Container | None]):
-    """What each type is, found when it is first seen."""
-
-    def __missing__(self, kind: type) -> Container | None:
-        found: Container | None = None
-        if kind in _VIEWS:
-            found = Container(kind, None)
-        else:
-            base = next((each for each in kind.__mro__ if each in _BASES), None)
-            if base is not None:
-                found = Container(kind, base)
-        self[kind] = found
-        return found
-
-    def forget(self) -> None:
-        """Drop the types that a program has made."""
-        for kind in [each for each in self if each.__flags__ & _HEAP]:
-            del self[kind]
-
-
-KNOWN = _Known()
-"""By type: what accesses it has, or None for what is no container of Python's."""
-
-
-def method_access(container: Any, name: str, arguments: tuple[Any, ...]) -> Access | None:
+def method_access(container: Any, name: str, arguments: tuple[Any, ...]) -> Accessed | None:
     """What a call of a container's own method accesses; None if it is no such method.
 
     Args:
@@ -208,37 +174,74 @@ def method_access(container: Any, name: str, arguments: tuple[Any, ...]) -> Acce
         name: The method's name.
         arguments: The positional arguments, without the container.
     """
-    kind = KNOWN[type(container)]
+    kind = KNOWN[type(container)] if type(container) in KNOWN else learn(type(container))
     if kind is None:
         return None
-    writes = kind.methods.get(name)
-    if writes is None:
-        base = next((each for each in type(container).__mro__ if each in _BASES), None)
-        writes = _BASES[base].get(name) if base is not None else None
+    writes = kind.builtin.get(name)
     if writes is None:
         return None
-    if name in _KEYED and arguments:
-        base = next((each for each in type(container).__mro__ if each in _BASES), None)
-        if base is not None and base is not set:
-            access = _KEYED[name] if issubclass(base, dict) else _INDEXED.get(name)
-            if access is not None:
-                return access(container, arguments[0])
+    if name in kind.keyed and arguments:
+        return kind.keyed[name](container, arguments[0])
     return owner_of(container, kind.is_view), STRUCTURE, writes
 
 
-def _setdefault(container: Any, key: Any) -> Access:
+def _key_read(container: Any, key: Any) -> Accessed:
+    if held and (owner := owner_of_dictionary(container)) is not container:
+        return owner, key if type(key) is str else STRUCTURE, False
+    if (type(key) in _PLAIN or is_plain(key)) and dict.__contains__(container, key):
+        return container, key, False
+    return container, STRUCTURE, False
+
+
+def _default_read(container: Any, key: Any) -> Accessed:
+    if (type(key) in _PLAIN or is_plain(key)) and dict.__contains__(container, key):
+        return container, key, False
+    return container, STRUCTURE, container.default_factory is not None
+
+
+def _key_write(container: Any, key: Any) -> Accessed:
     owner, name, _ = _key_read(container, key)
-    return owner, name, name == STRUCTURE or owner is not container
+    return owner, name, True
 
 
-_KEYED: dict[str, Callable[[Any, Any], Access]] = {
+def _key_delete(container: Any, key: Any) -> Accessed:
+    if held and owner_of_dictionary(container) is not container:
+        return _key_write(container, key)
+    return container, STRUCTURE, True
+
+
+def _setdefault(container: Any, key: Any) -> Accessed:
+    owner, name, _ = _key_read(container, key)
+    return owner, name, name is STRUCTURE or owner is not container
+
+
+def _index_read(container: Any, key: Any) -> Accessed:
+    if type(key) is int:
+        length = _length(container)
+        if key < 0:
+            key += length
+        if 0 <= key < length:
+            return container, key, False
+    return container, STRUCTURE, False
+
+
+def _index_write(container: Any, key: Any) -> Accessed:
+    owner, name, _ = _index_read(container, key)
+    return owner, name, True
+
+
+def _whole_write(container: Any, key: Any) -> Accessed:
+    return container, STRUCTURE, True
+
+
+_KEYED: dict[str, Access] = {
     "get": _key_read,
     "setdefault": _setdefault,
     "__getitem__": _key_read,
     "__setitem__": _key_write,
     "__delitem__": _key_delete,
 }
-_INDEXED: dict[str, Callable[[Any, Any], Access]] = {
+_INDEXED: dict[str, Access] = {
     "__getitem__": _index_read,
     "__setitem__": _index_write,
     "__delitem__": _whole_write,

@@ -214,6 +214,10 @@ class Expressions(ast.NodeTransformer):
             function.value = call("before_method", function, owner, attribute, method)
             self._arguments(node)
             return node
+        if keyed and node.args and not node.keywords and all(map(self.is_steady, node.args)):
+            owner, key = self.expression(function.value), copy.deepcopy(node.args[0])
+            function.value = call("before_keyed_method", function, owner, key, attribute, method)
+            return node
         function.value = call("before_callee", function, self.expression(function.value), attribute)
         return self._announced_call(node, "arguments_of_method", method, visited=True)
 

@@ -1,57 +1,19 @@
-"""Instances: whose variable an attribute is: the object's, a class's, or nobody's since it is a function or property.
-
-An object's `__dict__` is the object's: `obj.x`, `obj.__dict__["x"]` and `vars(obj)["x"]` are one variable.
-"""
+"""Instances: whose variable an attribute is: the object's, a class's, or nobody's as it is a function or property."""
 
 import enum
-import weakref
 from collections.abc import Hashable, Iterable
 from functools import cached_property
 from types import MemberDescriptorType, ModuleType
 from typing import Any
 
+from headway.check.rewriting.containers import HEAP
+from headway.check.rewriting.dictionaries import hold
 from headway.check.site import Site
 
 NOBODY, INSTANCE, DATA_ON_CLASS, MAY_BE_SHADOWED, DICTIONARY, MODULE, CLASS = range(7)
 """What an attribute of some name is on the objects of a type; the first needs no point, the second is most frequent."""
 
-_HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _ABSENT = object()
-
-
-class Owners:
-    """The objects whose `__dict__` the program has taken in its hands, found by that dictionary."""
-
-    __slots__ = ("_by_dictionary",)
-
-    def __init__(self) -> None:
-        self._by_dictionary: dict[int, weakref.ref[Any]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._by_dictionary)
-
-    def add(self, owner: Any) -> None:
-        """Note that this object's `__dict__` is about to be used as a dictionary."""
-        dictionary = getattr(owner, "__dict__", None)
-        if type(dictionary) is not dict or isinstance(owner, ModuleType):
-            return
-        number = id(dictionary)
-        try:
-            self._by_dictionary[number] = weakref.ref(owner, lambda _: self._by_dictionary.pop(number, None))
-        except TypeError:
-            return  # objects without weak references keep two variables for one attribute
-
-    def get(self, dictionary: Any) -> object:
-        """The object whose `__dict__` this is; if none is known, the dictionary itself."""
-        known = self._by_dictionary.get(id(dictionary))
-        owner = known() if known is not None else None
-        if owner is None or owner.__dict__ is not dictionary:
-            return dictionary
-        return owner
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._by_dictionary.clear()
 
 
 class Run:
@@ -84,12 +46,11 @@ class Run:
                 site.decided.clear()
 
 
-owners = Owners()
 run = Run()
 
 
 def _on_class(kind: type, name: str) -> tuple[type | None, Any]:
-    for each in kind.__mro__:
+    for each in kind.__mro__ or ():  # None while a metaclass makes it
         value = each.__dict__.get(name, _ABSENT)
         if value is not _ABSENT:
             return each, value
@@ -115,11 +76,11 @@ def decide_read(kind: type, name: str) -> int:
     if where is None:
         return INSTANCE if has_dict else NOBODY
     if type(value) is MemberDescriptorType:
-        return INSTANCE if where.__flags__ & _HEAP else NOBODY
+        return INSTANCE if where.__flags__ & HEAP else NOBODY
     if type(value) is cached_property:
         return INSTANCE
     if _is_data(value):
-        return DATA_ON_CLASS if where.__flags__ & _HEAP else NOBODY
+        return DATA_ON_CLASS if where.__flags__ & HEAP else NOBODY
     if hasattr(type(value), "__set__") or hasattr(type(value), "__delete__"):
         return NOBODY
     return MAY_BE_SHADOWED if has_dict and name in run.stored else NOBODY
@@ -153,11 +114,11 @@ def read_variable(owner: Any, name: str, how: int) -> tuple[object, Hashable] | 
         return (owner.__dict__, name) if names is not None and name in names else None
     if how == CLASS:
         where, value = _on_class(owner, name)
-        if where is None or not _is_data(value) or not where.__flags__ & _HEAP:
+        if where is None or not _is_data(value) or not where.__flags__ & HEAP:
             return None
         return where, name
     if how == DICTIONARY:
-        owners.add(owner)
+        hold(owner)
         return None
     if how == INSTANCE:
         return owner, name

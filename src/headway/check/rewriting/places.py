@@ -82,7 +82,7 @@ def call_starred(helper: str, at: ast.AST, arguments: ast.expr) -> ast.Call:
 
 def closure(name: str, at: ast.AST) -> ast.Lambda:
     """A function whose closure is the cell of a variable."""
-    none = ast.arguments([], [], ast.arg(CELL), [], [], None, [])
+    none = ast.arguments([], [], located(ast.arg(CELL), at), [], [], None, [])
     return located(ast.Lambda(none, load(name, at)), at)
 
 

@@ -5,6 +5,7 @@ A bounded walk from the scenario through functions, closures, classes, container
 
 import functools
 import importlib
+import linecache
 import os
 import sys
 import sysconfig
@@ -24,13 +25,26 @@ _OBJECTS = 100_000
 _ITEMS = 10_000
 
 
+@functools.cache
 def is_local(file: str | None) -> bool:
     """Is this file the user's own: not Python's, not installed, not headway's?"""
     if not file or file.startswith("<frozen"):
         return False
     if file.startswith(_OURS) or "site-packages" in file or "dist-packages" in file:
         return False
-    return not os.path.realpath(file).startswith(_STANDARD)
+    real = os.path.realpath(file)
+    return not real.startswith(_STANDARD) and not any(
+        real.startswith(os.path.realpath(path) + os.sep) and _is_installed(path) for path in sys.path if path
+    )
+
+
+@functools.cache
+def _is_installed(path: str) -> bool:
+    """Is this directory one that an installer fills, such as that of `pip install --target`?"""
+    try:
+        return any(name.endswith(".dist-info") for name in os.listdir(path))
+    except OSError:
+        return False
 
 
 class Reach:
@@ -122,7 +136,10 @@ class Reach:
         return getattr(sys.modules.get(module or ""), "__file__", None)
 
     def _of_function(self, function: FunctionType) -> Iterator[Any]:
-        if self.is_ours(function.__module__, function.__code__.co_filename):
+        file: str | None = function.__code__.co_filename
+        if file is not None and file.startswith("<") and not linecache.getlines(file):
+            file = self._file_of(function.__module__)  # made by `exec` in a module that may be ours
+        if self.is_ours(function.__module__, file):
             self.functions.append(function)
             self._module(function.__module__)
             yield function.__defaults__

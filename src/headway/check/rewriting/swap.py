@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 
-from headway.check.rewriting.compiled import Granularity, Rewriting, Source, identity, rewriting_of, source_of
-from headway.check.rewriting.containers import KNOWN
-from headway.check.rewriting.instances import owners, run
+from headway.check.rewriting.compiled import (
+    ITERABLE_COROUTINE,
+    Granularity,
+    Rewriting,
+    Source,
+    identity,
+    rewriting_of,
+    source_of,
+)
+from headway.check.rewriting.containers import forget
+from headway.check.rewriting.dictionaries import held
+from headway.check.rewriting.instances import run
 from headway.check.rewriting.reach import Reach
 from headway.check.site import Site
 
@@ -57,14 +66,12 @@ def rewritten(
     """
     reach = Reach(scenario, also)
     unreachable = list(reach.missing)
-    functions = _with_others(reach)
     sources: dict[str, Source] = {}
-    for function in functions:
-        file = function.__code__.co_filename
-        if file not in sources:
-            source = source_of(file)
-            if source is not None:
-                sources[file] = source
+    for file in {function.__code__.co_filename for function in reach.functions}:
+        source = source_of(file)
+        if source is not None:
+            sources[file] = source
+    functions = _with_others(reach, sources)
     rebound = _rebound_from_outside(reach, sources)
     swaps: list[tuple[FunctionType, CodeType]] = []
     used: dict[tuple[str, bool], Rewriting] = {}
@@ -79,7 +86,12 @@ def rewritten(
         names = rebound.get(file, frozenset())
         rewriting = used.get((file, pytest))
         if rewriting is None:
-            rewriting = used[file, pytest] = rewriting_of(source, granularity, names, pytest=pytest)
+            try:
+                rewriting = used[file, pytest] = rewriting_of(source, granularity, names, pytest=pytest)
+            except (SyntaxError, ValueError, RecursionError) as error:
+                unreachable.append(f"{file}: {error}")
+                del sources[file]
+                continue
         new = rewriting.codes.get(identity(function.__code__))
         if new is None and pytest:  # such as an assertion rewritten by a pytest with other options
             plain = rewriting_of(source, granularity, names, pytest=False)
@@ -89,7 +101,8 @@ def rewritten(
         if new is None:
             unreachable.append(f"{_named(function)}: its code is not what {file} says now")
         else:
-            swaps.append((function, new))
+            kept = function.__code__.co_flags & ITERABLE_COROUTINE & ~new.co_flags
+            swaps.append((function, new.replace(co_flags=new.co_flags | kept) if kept else new))
     sites = [site for key in sorted(used) for site in used[key].sites]
     ordered = [sources[file] for file in sorted({file for file, _ in used})]
     global _depth
@@ -111,19 +124,18 @@ def rewritten(
         _depth -= 1
         run.begin(outer_sites, outer_rebound)
         if not _depth:
-            owners.clear()
-            KNOWN.forget()
+            held.clear()
+            forget()
 
 
-def _with_others(reach: Reach) -> list[FunctionType]:
+def _with_others(reach: Reach, sources: dict[str, Source]) -> list[FunctionType]:
     """The functions reached, and those of the same files that only something unknown holds."""
-    files = {function.__code__.co_filename for function in reach.functions}
     known = {id(function) for function in reach.functions}
     found = list(reach.functions)
     for each in gc.get_objects():
         if type(each) is not FunctionType or id(each) in known or each.__code__.co_flags & 1 == 0:
             continue  # not optimised: the body of a module or class that runs
-        if each.__code__.co_filename in files:
+        if each.__code__.co_filename in sources:
             found.append(each)
     return found
 
