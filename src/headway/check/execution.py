@@ -26,8 +26,10 @@ SPIN = 500
 """Points that a unit passes without a switch before others get a turn."""
 FAIR_TURN = 50
 """The same, when turns are given fairly."""
-MOST_STEPS = 20_000
-"""Points of all units after which turns are given fairly; twice as many and the program makes no progress."""
+FREE_STEPS = 10_000
+"""Points of all units after which turns are given fairly, and no longer as the strategy likes."""
+MOST_STEPS = 50_000
+"""Points after which a program whose turns were fair makes no progress, unless it is known to take more."""
 IDLE_ROUNDS = 60
 """Times that units offer their turn, and nobody changes anything, before time goes on."""
 TICK_NS = 1_000_000
@@ -69,6 +71,7 @@ class Execution:
         self.switches = 0
         self.at_end: list[Callable[[], None]] = []
         """Called when all units have ended; may find that the scenario has failed after all."""
+        self.most_steps = MOST_STEPS
         self._idle = 0
         self._fair = False
         self._turn_steps = SPIN
@@ -103,8 +106,7 @@ class Execution:
         finally:
             world.execution = None
         for look in self.at_end:
-            if self.ending is None:
-                look()
+            look()
         if self.ending is None:
             self.ending = Ending("ok")
         self.strategy.end(self.ending)
@@ -307,10 +309,10 @@ class Execution:
         """Has it gone on for too long? Then turns are given fairly, and at last there is an end: False."""
         me.limit = me.steps + self._turn_steps
         taken = sum(unit.steps for unit in self.units)
-        if taken > 2 * MOST_STEPS:
+        if taken > self.most_steps:
             self.end(livelock(self.live, taken))
             return False
-        if taken > MOST_STEPS:
+        if taken > FREE_STEPS:
             self._fair = True
             self._turn_steps = FAIR_TURN
         return True

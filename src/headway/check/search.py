@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from headway.check.asynchronous.scenario import runnable
 from headway.check.carriers.greenlets import GreenletCarriers
 from headway.check.carriers.threads import ThreadCarriers
-from headway.check.execution import Execution
+from headway.check.execution import MOST_STEPS, Execution
 from headway.check.races.lookout import Lookout
 from headway.check.strategies.bounded import Bounded
 from headway.check.strategies.contract import Plain, Strategy
@@ -39,6 +39,8 @@ LEARN_EVERY = 16
 """One execution in so many looks anew at what is shared."""
 WHOLE_EVERY = 8
 """One execution in so many has a point at each access, whether or not what is accessed was seen to be shared."""
+FIRST_STEPS = 500_000
+"""Points of the first execution after which it is taken for one that does not end."""
 COLLECT_EVERY = 64
 """Python's collector of cycles runs between executions only: within one it would run `__del__` at moments that no
 schedule fixes."""
@@ -68,6 +70,7 @@ class Search:
         self.lookout = Lookout()
         self._random = Random(options.seed)
         self._focus = Focus(self._random)
+        self._most_steps = MOST_STEPS
         self.schedules = 0
         self.exhausted = False
         self.execution: Execution | None = None
@@ -81,6 +84,7 @@ class Search:
         """Run the scenario once."""
         execution = self.execution = Execution(self._carriers, strategy, watcher)
         execution.points_at_release = not self._learns
+        execution.most_steps = self._most_steps
         return execution.run(self._scenario), execution
 
     def look(self) -> Found | None:
@@ -91,6 +95,7 @@ class Search:
         bounded = Bounded()
         whole = False  # bounded leaves out no access
         seen = -1
+        self._most_steps = FIRST_STEPS
         for number, strategy in enumerate(self._strategies(bounded), 1):
             systematic = strategy is bounded
             learns = self._learns and (systematic or (number - 1) % LEARN_EVERY == 0)
@@ -107,9 +112,12 @@ class Search:
             if learns:
                 visitor.learnt()
             self.schedules = number
+            if number == 1:  # so many does it take when nobody disturbs it
+                self._most_steps = max(MOST_STEPS, 20 * sum(unit.steps for unit in execution.units))
             if isinstance(ending.error, CannotControl):
                 raise ending.error
             if ending.failed:
+                self._most_steps = MOST_STEPS
                 return Found(ending, execution.deviations, number)
             if bounded.exhausted and (whole or seen == visitor.changes):
                 if whole or not visitor.private:
