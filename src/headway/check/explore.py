@@ -64,7 +64,7 @@ def explore(
         scenario: Called once for each schedule.
         schedules: How many at most.
         seconds: Wall-clock time at most; None for no limit.
-        strategy: `auto`, or one of `walk`, `pct`, `pos`, `bounded`.
+        strategy: `auto`, or one of `walk`, `pct`, `pos`, `focus`, `bounded`.
         seed: Of the random choices; the same seed and code search the same schedules.
         granularity: Where threads can switch: at `sync` (locks, threads, queues, sleeps), also at each `access` to
             what they share, at each `line`, or at each `opcode`.
@@ -86,8 +86,15 @@ def explore(
         if found is not None:
             raise search(lambda inner: _failed(inner, found, options, code.fingerprint))
         inner = search.inner
+    races = tuple(f"race: {race}" for race in inner.lookout.races(exhausted=inner.exhausted))
     return Verdict(
-        inner.schedules, inner.exhausted, _now() - started, granularity, seed, notes=tuple(code.unreachable)
+        inner.schedules,
+        inner.exhausted,
+        _now() - started,
+        granularity,
+        seed,
+        races=races,
+        notes=tuple(code.unreachable),
     )
 
 
@@ -119,7 +126,8 @@ def replay(
                 return diverged
             if ending.failed:
                 now = Schedule(schedule.granularity, execution.deviations, code.fingerprint)
-                return failure(ending, recorder, encode(now), 0, options)
+                race = inner.heart(schedule.deviations, ending)
+                return failure(ending, recorder, encode(now), 0, options, race)
             return None
 
         error = search(run)
@@ -255,4 +263,5 @@ def _failed(search: Search, found: Found, options: Options, fingerprint: str) ->
     recorder = Recorder()
     ending, execution, _ = search.again(smallest, recorder)
     token = encode(Schedule(options.granularity, execution.deviations, fingerprint))
-    return failure(ending, recorder, token, found.number, options)
+    race = search.heart(smallest, ending)
+    return failure(ending, recorder, token, found.number, options, race)

@@ -6,30 +6,39 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from headway.check.place import is_program
-from headway.check.rows import Row, rows
+from headway.check.races.classes import CAN_GO_WRONG
+from headway.check.rows import Row, rows, shown_files
 from headway.check.story import short_name, tell
 from headway.errors import ScheduleFailure
 
 if TYPE_CHECKING:
     from headway.check.ending import Ending
     from headway.check.options import Options
+    from headway.check.races.race import Race
     from headway.check.recorder import Recorder
     from headway.check.search import Found
 
 __all__ = ["blocked_lines", "counted", "failure", "nondeterminism", "text"]
 
 MOST_ROWS = 60
+MOST_TURNS = 12
+"""Rows of a schedule that goes on for ever."""
+LONGEST_PLACE = 14
+"""Of a line in the only file; the file's name stands above the table if they are longer."""
 WIDTH = 76
 """Fits, with what pytest puts before it, into 80 columns."""
 LEAST_TEXT = 40
 """Columns that the source text of the last unit has at least."""
 
 
-def failure(ending: Ending, recorder: Recorder, token: str, number: int, options: Options) -> ScheduleFailure:
-    """The exception that tells of a failing schedule."""
+def failure(
+    ending: Ending, recorder: Recorder, token: str, number: int, options: Options, race: Race | None = None
+) -> ScheduleFailure:
+    """The exception that tells of a failing schedule, and of the race at its heart if there is one."""
     if ending.error is not None:
         _forget_ours(ending.error)
     details = tell(ending, recorder, token, number, options)
+    details["race"] = race.told() if race is not None else None
     report = text(details)
     error = ScheduleFailure(f"{report}\nreplay: headway.replay(scenario, {token!r})")
     error.token = token
@@ -75,10 +84,10 @@ def text(details: Mapping[str, Any], width: int = WIDTH, most_rows: int = MOST_R
     right = counted(details)
     first = details["sentence"]
     room = width - len(first) - len(right)
-    lines = [first + " " * room + right] if room >= 3 else [first, " " * max(0, width - len(right)) + right]
+    lines = [first + " " * room + right] if room >= 3 else [first, f"  {right}"]
     lines += blocked_lines(details, width)
     table = list(_table(details, width, most_rows))
-    return "\n".join([*lines, "", *table] if table else lines)
+    return "\n".join([*lines, "", *table, *race_lines(details)] if table else [*lines, *race_lines(details)])
 
 
 def counted(details: Mapping[str, Any]) -> str:
@@ -88,15 +97,27 @@ def counted(details: Mapping[str, Any]) -> str:
     return f"(schedule {details['schedule']} of {details['schedules']}, seed {details['seed']})"
 
 
+def race_lines(details: Mapping[str, Any]) -> list[str]:
+    """What raced, and who did what to it."""
+    race = details.get("race")
+    if race is None:
+        return []
+    kind = "" if race["kind"] not in CAN_GO_WRONG else f"{race['kind']}; "
+    unlocked = not any(access["locks"] for access in race["accesses"])
+    lock = "no lock is held" if unlocked else "no lock orders these"
+    return [f"race: {race['variable']} ({kind}{lock})", *(f"  {step}" for step in race["steps"])]
+
+
 def blocked_lines(details: Mapping[str, Any], width: int) -> list[str]:
     """Who holds what and waits for what: first those that wait for each other."""
     names = {unit["unit"]: unit["name"] for unit in details["units"]}
     blocked = sorted(details["blocked"], key=lambda one: not one["holds"])
     name_width = max((len(names[one["unit"]]) for one in blocked), default=0)
+    files = shown_files(details)
     lines = []
     for one in blocked:
         holds = [f"holds {_called(held)}" for held in one["holds"]]
-        at = [f"at {one['file']}:{one['line']}"] if one["file"] else []
+        at = [f"at {files[one['file']]}:{one['line']}"] if one["file"] else []
         waits = "  ".join([_waiting(one, names), *at])
         name = f"  {names[one['unit']].ljust(name_width)}  "
         line = name + "  ".join([*holds, waits])
@@ -133,9 +154,15 @@ def _table(details: Mapping[str, Any], width: int, most_rows: int) -> Iterator[s
     found = rows(details)
     if not found:
         return
+    most_rows = MOST_TURNS if details["kind"] == "livelock" else most_rows
     left_out = max(0, len(found) - most_rows)
     shown = found[left_out:]
-    gutter = max(len(row.place) for row in shown) + 4
+    files = {row.file for row in shown}
+    places = [row.place for row in shown]
+    if len(files) == 1 and max(map(len, places)) > LONGEST_PLACE:
+        places = [str(row.line) for row in shown]
+        yield f"  {files.pop()}"
+    gutter = max(map(len, places)) + 4
     units = sorted({row.unit for row in shown})
     names = {unit["unit"]: unit["name"] for unit in details["units"]}
     column = (
@@ -145,8 +172,8 @@ def _table(details: Mapping[str, Any], width: int, most_rows: int) -> Iterator[s
     yield _header(starts, names, column)
     if left_out or details["steps_left_out"]:
         yield f"  ... {left_out + details['steps_left_out']} rows before"
-    for row in shown:
-        yield from _lines(row, starts[row.unit], width)
+    for row, place in zip(shown, places, strict=True):
+        yield from _lines(row, place.rjust(gutter - 4), starts[row.unit], width)
     marks = {row.mark for row in shown}
     legend = [
         *(["> the schedule switches here"] if ">" in marks else []),
@@ -167,8 +194,8 @@ def _header(starts: Mapping[int, int], names: Mapping[int, str], column: int) ->
     return line
 
 
-def _lines(row: Row, start: int, width: int) -> Iterator[str]:
-    before = f"{row.mark or ' '} {row.place}".ljust(start)
+def _lines(row: Row, place: str, start: int, width: int) -> Iterator[str]:
+    before = f"{row.mark or ' '} {place}".ljust(start)
     comment = f"  # {row.comment}" if row.comment else ""
     if not row.text and comment:
         yield before + comment[2:]

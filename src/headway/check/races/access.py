@@ -26,7 +26,7 @@ def overlap(one: Hashable, other: Hashable) -> bool:
 class Access:
     """A unit has read or written a variable."""
 
-    __slots__ = ("count", "key", "locks", "name", "number", "site", "unit", "who", "write")
+    __slots__ = ("count", "key", "locks", "name", "number", "since", "site", "unit", "who", "write")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Access:
         locks: tuple[Any, ...] = (),
         who: str = "",
         number: int = 0,
+        since: int = 0,
     ) -> None:
         self.unit = unit
         self.count = count
@@ -51,6 +52,8 @@ class Access:
         """The unit's name."""
         self.number = number
         """Of the accesses of an execution, in the order in which they were done."""
+        self.since = since
+        """How many others had been done when the unit came to it."""
         self.key: Hashable = None
         """For a new item of a dict: its key."""
 

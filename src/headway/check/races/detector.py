@@ -38,14 +38,14 @@ class Detector:
 
     def __init__(self) -> None:
         self.races: dict[tuple[Site, Site, str], Race] = {}
-        """By its places and class: the first of each."""
+        """By its places and class: one of each, in the order in which they were seen."""
         self.accesses = 0
         self._clocks: list[Clock] = []
         self._passed: dict[int, _Passed] = {}
         self._held: dict[int, list[Any]] = {}
-        self._pending: dict[int, tuple[Unit, Site, object, Hashable, bool]] = {}
+        self._pending: dict[int, tuple[int, Site, object, Hashable, bool]] = {}
         self._owners = Owners()
-        self._taken = False
+        self._done = 0
 
     @property
     def variables(self) -> set[frozenset[Site]]:
@@ -57,6 +57,16 @@ class Detector:
                 also = structure.sites if structure is not None else set()
                 found |= {frozenset(each.sites | also) for each in owned.variables.values() if each.racing}
         return found
+
+    @property
+    def heart(self) -> Race | None:
+        """The race that made a failing schedule fail, as far as it can be told.
+
+        The last that parted what belongs together; or the last whose order is one that a switch has made.
+        """
+        races = list(reversed(self.races.values()))
+        parted = (race for race in races if race.can_go_wrong)
+        return next(parted, None) or next((race for race in races if race.overtaken), None)
 
     def finish(self, last: Unit | None = None) -> None:
         """The execution is over; `last` was running then, so what it announced was done."""
@@ -78,7 +88,7 @@ class Detector:
         self._settle(unit)
         if owner is not None and self.accesses < MOST_ACCESSES:
             self.accesses += 1
-            self._pending[unit.number] = (unit, site, owner, name, write)
+            self._pending[unit.number] = (self._done, site, owner, name, write)
 
     def acquired(self, unit: Unit, owner: object) -> None:
         """It knows what those know who released."""
@@ -143,11 +153,12 @@ class Detector:
         pending = self._pending.pop(unit.number, None)
         if pending is None:
             return
-        _, site, owner, name, write = pending
+        since, site, owner, name, write = pending
         locks = tuple(self._held.get(unit.number, ()))
         clock = self._clock(unit)
+        self._done += 1
         access = Access(
-            unit.number, clock[unit.number], site, name, write, locks, unit.name, number=self.accesses
+            unit.number, clock[unit.number], site, name, write, locks, unit.name, self._done, since
         )
         if write and name == STRUCTURE and site.kind == "item" and type(owner) is dict and owner:
             access.key = next(reversed(owner))  # it has just been put there
@@ -190,11 +201,14 @@ class Detector:
     def _race(self, owned: Owned, owner: object, first: Access, second: Access) -> None:
         owned.racing = True
         kind = class_of(first, second)
-        if (first.site, second.site, kind) not in self.races:
+        known = self.races.get((first.site, second.site, kind))
+        if known is None or (second.since < first.number and not known.overtaken):
             self._keep(Race.of(kind, owner, first, second))
 
     def _keep(self, race: Race) -> None:
-        self.races.setdefault((race.first.site, race.second.site, race.kind), race)
+        key = (race.first.site, race.second.site, race.kind)
+        self.races.pop(key, None)
+        self.races[key] = race
 
 
 class _Passed:

@@ -54,6 +54,7 @@ class Lookout:
     def races(self, *, exhausted: bool) -> list[Race]:
         """Those that can go wrong, and were seen to part what belongs together.
 
-        When all schedules were run and none failed, a check that another has overtaken does no harm; a lost update is one still.
+        When all schedules were run and none failed, a check that another has overtaken does no harm; a lost update is
+        one still.
         """
         return [race for race in self._races.values() if not exhausted or race.kind == LOST_UPDATE]

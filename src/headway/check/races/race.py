@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headway.check.place import short
 from headway.check.races.classes import CAN_GO_WRONG
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from headway.check.site import Site
 
 __all__ = ["Race", "Side"]
+
+_FOLDERS = re.compile(r"[^( ]*/")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class Side:
     def where(self) -> str:
         """Such as `bank.py:31`."""
         return f"{short(self.site.file)}:{self.site.line}"
+
+    @property
+    def near(self) -> str:
+        """The same without folders, and with what was held."""
+        place = f"{os.path.basename(self.site.file)}:{self.site.line}"
+        return f"{place}, {_FOLDERS.sub('', self.held)}" if self.locks else place
 
     @property
     def verb(self) -> str:
@@ -61,6 +71,8 @@ class Race:
     second: Side
     third: Side | None = field(default=None)
     """The write that rests on the first access, which is a read."""
+    overtaken: bool = False
+    """Was the second access announced before the first was done? Then a switch has put them in this order."""
 
     @property
     def can_go_wrong(self) -> bool:
@@ -92,11 +104,51 @@ class Race:
             f"{two.unit} can write it in between, at {two.where} ({two.held})"
         )
 
+    @property
+    def sides(self) -> list[Side]:
+        """All accesses."""
+        return [side for side in (self.first, self.second, self.third) if side is not None]
+
+    @property
+    def steps(self) -> list[str]:
+        """What happened, in short lines, each with the file's name only."""
+        one, two, three = self.first, self.second, self.third
+        if three is None:
+            return [f"{side.unit} {side.verb} it at {side.near}" for side in (one, two)]
+        if one.near == three.near:
+            section = f"{one.unit} reads and writes it at {three.near}"
+        else:
+            section = f"{one.unit} reads it at {one.near} and writes it at {three.near}"
+        return [section, f"{two.unit} writes it in between, at {two.near}"]
+
+    def told(self) -> dict[str, Any]:
+        """The same as data that JSON has."""
+        return {
+            "kind": self.kind,
+            "variable": self.variable,
+            "steps": self.steps,
+            "accesses": [
+                {
+                    "unit": side.unit,
+                    "does": "write" if side.write else "read",
+                    "file": short(side.site.file),
+                    "line": side.site.line,
+                    "function": side.site.function,
+                    "text": side.site.text,
+                    "locks": list(side.locks),
+                }
+                for side in self.sides
+            ],
+        }
+
     @staticmethod
     def of(kind: str, owner: object, first: Access, second: Access, third: Access | None = None) -> Race:
         """A race of these accesses to an object."""
         variable = name_of(owner, second.name if first.name == STRUCTURE else first.name, first.site)
-        return Race(kind, variable, Side.of(first), Side.of(second), Side.of(third) if third else None)
+        overtaken = third is None and second.since < first.number
+        return Race(
+            kind, variable, Side.of(first), Side.of(second), Side.of(third) if third else None, overtaken
+        )
 
 
 def name_of(owner: object, name: Hashable, site: Site) -> str:
