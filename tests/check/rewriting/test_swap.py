@@ -76,6 +76,16 @@ def a_lambda() -> Callable[[], int]:
     return lambda: Thing().x
 
 
+class Slotted:
+    __slots__ = ("thing",)
+
+    def __init__(self) -> None:
+        self.thing = Thing()
+
+    def __call__(self) -> int:
+        return self.thing.x
+
+
 HELD = {"deep": [{"er": (lambda: Thing().x, lambda: Thing().method())}]}
 
 
@@ -92,6 +102,7 @@ def reads(seen: Any) -> int:
         lambda: Thing().prop,
         lambda: Thing().cached,
         Thing(),
+        Slotted(),
         decorated,
         lambda: remembered(Thing()),
         generated,

@@ -153,16 +153,12 @@ class Reach:
 
     def _of_instance(self, each: Any) -> Iterator[Any]:
         try:
-            wrapped = each.__dict__.get("__wrapped__") if "__wrapped__" in dir(type(each)) else None
-        except Exception:
-            wrapped = None
-        if wrapped is None and type(each).__name__ == "_lru_cache_wrapper":
-            wrapped = each.__wrapped__
-        if wrapped is not None:
-            yield wrapped
+            names = object.__getattribute__(each, "__dict__")
+        except AttributeError:
+            names = {}
         kind = type(each)
         if self.is_ours(kind.__module__, self._file_of(kind.__module__)):
             yield kind
-            names = getattr(each, "__dict__", None)
-            if type(names) is dict:
-                yield names
+            yield names
+        elif type(names) is dict and "__wrapped__" in names:  # such as what `functools.lru_cache` makes
+            yield names["__wrapped__"]

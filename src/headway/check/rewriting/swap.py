@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from inspect import CO_OPTIMIZED
 from types import CodeType, FunctionType, ModuleType
 
 from headway.check.rewriting.compiled import (
@@ -132,11 +133,10 @@ def _with_others(reach: Reach, sources: dict[str, Source]) -> list[FunctionType]
     """The functions reached, and those of the same files that only something unknown holds."""
     known = {id(function) for function in reach.functions}
     found = list(reach.functions)
-    for each in gc.get_objects():
-        if type(each) is not FunctionType or id(each) in known or each.__code__.co_flags & 1 == 0:
-            continue  # not optimised: the body of a module or class that runs
-        if each.__code__.co_filename in sources:
-            found.append(each)
+    for each in [each for each in gc.get_objects() if type(each) is FunctionType]:
+        code = each.__code__
+        if code.co_filename in sources and id(each) not in known and code.co_flags & CO_OPTIMIZED:
+            found.append(each)  # what is not optimised is the body of a module or class that runs
     return found
 
 
