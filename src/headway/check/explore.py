@@ -262,6 +262,8 @@ def _failed(search: Search, found: Found, options: Options, fingerprint: str) ->
     smallest = shrink(execution.deviations, fails)
     recorder = Recorder()
     ending, execution, _ = search.again(smallest, recorder)
+    if ending.signature != found.ending.signature:
+        return nondeterminism(found, ending, "")
     token = encode(Schedule(options.granularity, execution.deviations, fingerprint))
     race = search.heart(smallest, ending)
     return failure(ending, recorder, token, found.number, options, race)

@@ -25,9 +25,10 @@ class Place:
         assert frame is not None
         library: FrameType | None = None
         while frame is not None and _is_inner(frame.f_code):
-            library = frame
+            if library is None and not frame.f_code.co_filename.startswith(_OURS):
+                library = frame
             frame = frame.f_back
-        # Where the program made it; and the library that the program called, if it did not do so itself.
+        # Where the program made it, or called the library that made it for itself.
         self._made: Made | None = None if frame is None else (frame.f_code, frame.f_lasti)
         self._made_inside: Made | None = None if library is None else (library.f_code, library.f_lasti)
         self.inner = library is not None
@@ -48,18 +49,12 @@ class Place:
     @property
     def name(self) -> str:
         """The variable or attribute that it is assigned to where it is made; empty if that cannot be seen."""
-        inside = self._made_inside
-        if inside is not None and inside[0].co_filename.startswith(_OURS):
-            inside = None
-        return name_of(self._made, inside)
+        return name_of(self._made, self._made_inside)
 
     @property
     def held_by(self) -> object:
         """The unit that has it; None where nobody can."""
         return None
-
-    def __repr__(self) -> str:
-        return f"<headway's {type(self).__name__} in place of threading's, {self.described}>"
 
 
 _inner: dict[CodeType, bool] = {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from headway.check.recorder import Recorder
     from headway.check.search import Found
 
-__all__ = ["blocked_lines", "counted", "failure", "nondeterminism", "text"]
+__all__ = ["blocked_lines", "counted", "failure", "nondeterminism", "race_lines", "text"]
 
 MOST_ROWS = 60
 MOST_TURNS = 12
@@ -118,15 +118,14 @@ def blocked_lines(details: Mapping[str, Any], width: int) -> list[str]:
     for one in blocked:
         holds = [f"holds {_called(held)}" for held in one["holds"]]
         at = [f"at {files[one['file']]}:{one['line']}"] if one["file"] else []
-        waits = "  ".join([_waiting(one, names), *at])
         name = f"  {names[one['unit']].ljust(name_width)}  "
-        line = name + "  ".join([*holds, waits])
-        if len(line) <= width:
-            lines.append(line)
-        else:
-            for part in [*holds, waits]:
-                lines.append(name + part)
-                name = " " * len(name)
+        line = name
+        for part in [*holds, _waiting(one, names), *at]:
+            if line != name and len(line) + len(part) > width:
+                lines.append(line.rstrip())
+                line = name = " " * len(name)
+            line += f"{part}  "
+        lines.append(line.rstrip())
     return lines
 
 

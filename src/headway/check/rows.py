@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Row", "rows"]
+__all__ = ["Row", "rows", "shown_files"]
 
 _MOST_NOTES = 4
 
@@ -17,6 +19,7 @@ class Row:
 
     unit: int
     file: str
+    """As it is shown."""
     line: int
     text: str
     mark: str = ""
@@ -27,7 +30,7 @@ class Row:
     @property
     def place(self) -> str:
         """Such as `bank.py:14`."""
-        return f"{self.file.rsplit('/', 1)[-1]}:{self.line}" if self.file else ""
+        return f"{self.file}:{self.line}" if self.file else ""
 
     @property
     def comment(self) -> str:
@@ -46,6 +49,7 @@ def rows(details: Mapping[str, Any]) -> list[Row]:
     Args:
         details: Of a `ScheduleFailure`.
     """
+    files = shown_files(details)
     found: list[Row] = []
     turn: dict[tuple[str, int, str], Row] = {}
     last: tuple[str, int, str] | None = None
@@ -54,10 +58,12 @@ def rows(details: Mapping[str, Any]) -> list[Row]:
         if step["unit"] != unit:
             found += turn.values()
             turn, last, unit = {}, None, step["unit"]
-        key = (step["file"], step["line"], _group(step["does"]))
+        if not step["file"]:
+            continue  # nothing of the program
+        key = (step["file"], step["line"], _group(step))
         if key != last:
             before = turn.pop(key, None)
-            row = turn[key] = Row(step["unit"], step["file"], step["line"], step["text"])
+            row = turn[key] = Row(step["unit"], files[step["file"]], step["line"], step["text"])
             row.times = before.times + 1 if before is not None else 1
             last = key
         row = turn[key]
@@ -67,13 +73,23 @@ def rows(details: Mapping[str, Any]) -> list[Row]:
         if step["switched"]:
             row.mark = ">"
     found += turn.values()
-    found += _ends(details, found)
+    found += _ends(details, found, files)
     return found
 
 
-def _group(does: str) -> str:
+def shown_files(details: Mapping[str, Any]) -> dict[str, str]:
+    """Each file's name as it is shown: without its directory, unless another has the same."""
+    failed = details["failed"]
+    places = [*details["steps"], *details["blocked"], *([failed] if failed is not None else [])]
+    files = {place["file"] for place in places}
+    several = Counter(os.path.basename(file) for file in files)
+    return {file: file if several[name] > 1 else name for file in files for name in [os.path.basename(file)]}
+
+
+def _group(step: Mapping[str, Any]) -> str:
     """Steps of one line that are told together."""
-    return does if does in ("acquire", "try", "release", "wait", "start", "join") else "access"
+    does: str = step["does"]
+    return does if does in ("acquire", "try", "release", "wait") and step["comment"] else "access"
 
 
 def _note(step: Mapping[str, Any], notes: list[str]) -> str:
@@ -91,32 +107,31 @@ def _note(step: Mapping[str, Any], notes: list[str]) -> str:
     return note if note not in notes else ""
 
 
-def _ends(details: Mapping[str, Any], found: list[Row]) -> list[Row]:
+def _ends(details: Mapping[str, Any], found: list[Row], files: Mapping[str, str]) -> list[Row]:
     """Where it fails."""
     failed = details["failed"]
     if failed is not None:
         message = failed["message"].partition("\n")[0]
         note = f"{failed['type']}: {message}" if message else failed["type"]
         last = found[-1] if found else None
-        if last is not None and (last.unit, last.file, last.line) == (
-            failed["unit"],
-            failed["file"],
-            failed["line"],
-        ):
+        file = files[failed["file"]]
+        if last is not None and (last.unit, last.file, last.line) == (failed["unit"], file, failed["line"]):
             last.mark = "!"
             last.notes.append(note)
             return []
-        return [Row(failed["unit"], failed["file"], failed["line"], failed["text"], "!", notes=[note])]
+        return [Row(failed["unit"], file, failed["line"], failed["text"], "!", notes=[note])]
     ends = []
     blocked = details["blocked"]
     # Whoever waits for the end of those who wait for each other has no part in it.
     for one in [one for one in blocked if one["holds"]] or blocked:
         thing = one["waits_for"]
         if thing is None:
-            note = one["does"]
+            note = "sleeps" if one["does"] == "sleep" else ""
         elif thing["kind"] == "unit":
             note = f"waits for the end of {thing['name']}"
         else:
             note = f"waits for {thing['name']}"
-        ends.append(Row(one["unit"], one["file"], one["line"], one["text"], "!", notes=[note]))
+        ends.append(
+            Row(one["unit"], files[one["file"]], one["line"], one["text"], "!", notes=[note] if note else [])
+        )
     return ends

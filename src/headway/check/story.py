@@ -180,6 +180,8 @@ def _steps(
 def _comment(step: Step, names: _Names) -> str:
     """What the step did, where the source line does not say it."""
     name = names[step.thing] if step.thing is not None else ""
+    if isinstance(step.thing, Place) and step.thing.inner and step.kind != "wait":
+        return ""  # how a queue keeps itself in order
     match step.kind:
         case "acquire":
             return f"takes {name}" if step.got else f"{name}: timed out"
