@@ -105,8 +105,8 @@ class Execution:
             self._unwind(main)
         finally:
             world.execution = None
-        for look in self.at_end:
-            look()
+        while self.at_end:
+            self.at_end.pop(0)()
         if self.ending is None:
             self.ending = Ending("ok")
         self.strategy.end(self.ending)

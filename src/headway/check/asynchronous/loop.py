@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
-import re
 from asyncio import base_events
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from headway.check.asynchronous.primitives import note
+from headway.check.asynchronous.ready import take
 from headway.check.asynchronous.refusing import Refusing
+from headway.check.asynchronous.roster import Roster
 from headway.check.asynchronous.telling import gives_way, goes_on
 from headway.check.asynchronous.units import (
     CALLBACK,
     STEP,
-    TIMER,
     YIELD,
     Future,
     LoopUnit,
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Loop"]
 
-_COUNTED = re.compile(r"Task-\d+\Z")
 SPINS = 20
-"""Rounds in which tasks do nothing but give way, before time goes on."""
+"""Turns of each task that does nothing but give way, before time goes on."""
 
 # Taken before anything is doubled.
 _run_forever = base_events.BaseEventLoop.run_forever
@@ -60,21 +60,16 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         execution = world.execution
         assert execution is not None
         self._execution: Execution = execution
+        self._roster = Roster(execution)
         self._turns: list[Turn | Timer] = []
         self._timers: list[tuple[int, int, Timer]] = []
         self._orders = 0
-        self._names = 0
-        self._units: list[LoopUnit] = []
-        """Of tasks."""
-        self._others: dict[int, tuple[Any, LoopUnit]] = {}
-        """Of tasks that the program makes by itself."""
-        self._callbacks: LoopUnit | None = None
-        self._timer_units: list[LoopUnit] = []
         self._carrier: Unit | None = None
         self._current: LoopUnit | None = None
         self._woken = False
         self._spins = 0
-        execution.at_end.append(self._never_retrieved)
+        if execution.watcher is not None:
+            note(execution)
 
     @property
     def described(self) -> str:
@@ -96,8 +91,7 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         if self._closed:
             self._check_closed()
         if name is None:
-            self._names += 1
-            name = f"Task-{self._names}"
+            name = self._roster.next_name()
         if self._task_factory is not None:
             if context is not None:
                 more["context"] = context
@@ -115,11 +109,11 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         task = task_of(callback)
         if task is None:
             turn.way = CALLBACK
-            turn.unit = self._callbacks or self._callback_unit()
+            turn.unit = self._roster.of_callbacks()
         else:
             unit: LoopUnit | None = getattr(task, "unit", None)
             if unit is None:
-                unit = self._unit_of(task)
+                unit = self._roster.of_task(task, self._current)
             turn.unit = unit
             turn.way = YIELD if unit is current else STEP
         self._turns.append(turn)
@@ -173,6 +167,20 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         """Does nothing: debug mode measures real time."""
         self._debug = False
 
+    def shutdown_asyncgens(self) -> Any:
+        """As `loop.shutdown_asyncgens`."""
+        return self._done() if self._execution.stopping else super().shutdown_asyncgens()
+
+    def shutdown_default_executor(self, *timeout: float | None) -> Any:
+        """As `loop.shutdown_default_executor`."""
+        return self._done() if self._execution.stopping else super().shutdown_default_executor(*timeout)
+
+    def _done(self) -> Future:
+        """Who unwinds starts nothing anew."""
+        done = self.create_future()
+        done.set_result(None)
+        return done
+
     def close(self) -> None:
         """As `loop.close`."""
         if not self._closed and not self.is_running():
@@ -211,45 +219,57 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         me = execution.running
         me.steps += 1
         last: Unit = me
+        live = execution.live
         while not self._stopping:
-            self._point(execution, me)
+            if execution.stopping or len(live) > 1 or self._spins > SPINS:
+                self._point(execution, me)
             if not self._turns:
                 self._wait(execution, me)
                 continue
-            last = self._go(execution, last)
-        # `stop` lets those have their turn that were ready before.
-        batch, self._turns = self._turns, []
-        later = self._turns
-        while batch:
-            self._turns = batch
-            turn = self._choose(execution, last)
-            self._turns = later
+            turn = take(self._turns, execution, last)
             if turn is not None:
-                last = self._give(turn)
+                last = self._give(turn, execution, me)
+        # `stop` lets those have their turn that were ready before.
+        batch = self._turns
+        later: list[Turn | Timer] = []
+        while batch:
+            self._turns = later
+            turn = take(batch, execution, last)
+            if turn is not None:
+                last = self._give(turn, execution, me)
+                later = self._turns
+        self._turns = later
 
     def _point(self, execution: Execution, me: Unit) -> None:
-        """Other threads may come in between."""
+        """Other threads may come in between, and time may go on for tasks that do nothing but give way."""
+        spins = self._spins > SPINS * len(self._turns)
         if execution.stopping:
             execution.stopped(me)
             if not self._turns and not self._timers:
                 raise Stop
         elif len(execution.live) > 1:
-            if self._turns:
+            if spins:
+                me.deadline_ns = self._next_time()
+                execution.give_way(me)
+            elif self._turns:
                 execution.sync(me, "turn", self)
             if execution.watcher is not None:
                 execution.watcher.acquired(me, self)
+        elif spins:
+            self._spins = 0
+            due = self._next_time()
+            if due is not None:
+                execution.now_ns = max(execution.now_ns, due)
+        if spins:
+            self._ring(execution.now_ns)
 
-    def _go(self, execution: Execution, last: Unit) -> Unit:
-        turn = self._choose(execution, last)
-        return last if turn is None else self._give(turn)
-
-    def _give(self, turn: Turn | Timer) -> Unit:
+    def _give(self, turn: Turn | Timer, execution: Execution, me: Unit) -> Unit:
+        """Call what has its turn."""
         unit = turn.unit
+        self._spins = self._spins + 1 if turn.way == YIELD else 0
         self._current = unit
-        execution = self._execution
-        carrier = self._carrier
-        if execution.watcher is not None and carrier is not None:
-            carrier.inner_unit = unit
+        if execution.watcher is not None:
+            me.inner_unit = unit
             goes_on(unit, execution.watcher)
         try:
             turn._context.run(turn._callback, *turn._args)
@@ -262,72 +282,10 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         finally:
             unit.steps += 1
             self._current = None
-            if carrier is not None:
-                carrier.inner_unit = None
+            me.inner_unit = None
         if execution.watcher is not None:
-            gives_way(unit, self._units, execution.watcher)
+            gives_way(unit, self._roster.tasks, execution.watcher)
         return unit
-
-    # ---- who is next ----
-
-    def _choose(self, execution: Execution, last: Unit) -> Turn | Timer | None:
-        """Take the next turn; None if all have been cancelled."""
-        turns = self._turns
-        if len(turns) == 1:
-            turn = turns.pop()
-            if turn._cancelled:
-                return None
-            self._count(turn, execution)
-            if turn.unit.steps >= turn.unit.limit:
-                execution.pick([turn.unit], turn.unit, turn.unit)
-            return turn
-        units: list[Unit] = []
-        places: list[int] = []
-        callbacks = False
-        gone = False
-        for place, turn in enumerate(turns):
-            if turn._cancelled:
-                gone = True
-                continue
-            way = turn.way
-            if way == CALLBACK:
-                if callbacks:
-                    continue
-                callbacks = True
-            elif (callbacks and way != TIMER) or (
-                way == YIELD and place and _lets_go_first(turn, turns, place)
-            ):
-                continue
-            units.append(turn.unit)
-            places.append(place)
-        if not units:
-            turns.clear()
-            return None
-        default = units[0]
-        chosen = execution.pick(units, last, default) if len(units) > 1 else default
-        turn = turns.pop(places[units.index(chosen)] if chosen is not default else places[0])
-        if gone:
-            turns[:] = [other for other in turns if not other._cancelled]
-        self._count(turn, execution)
-        return turn
-
-    def _count(self, turn: Turn | Timer, execution: Execution) -> None:
-        """Tasks that do nothing but give way wait for the time."""
-        if turn.way != YIELD:
-            self._spins = 0
-            return
-        self._spins += 1
-        if self._spins <= SPINS * (len(self._turns) + 1):
-            return
-        self._spins = 0
-        due = self._next_time()
-        me = execution.running
-        if len(execution.live) > 1:
-            me.deadline_ns = due
-            execution.give_way(me)
-        elif due is not None:
-            execution.now_ns = max(execution.now_ns, due)
-        self._ring(execution.now_ns)
 
     # ---- time ----
 
@@ -361,7 +319,7 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
             timer = heapq.heappop(timers)[2]
             timer._scheduled = False
             if not timer._cancelled:
-                timer.unit = self._timer_unit()
+                timer.unit = self._roster.of_timer(self._turns)
                 self._turns.append(timer)
 
     def _timer_handle_cancelled(self, handle: object) -> None:
@@ -378,82 +336,23 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         self._orders += 1
         return self._orders
 
-    def _unit_of(self, task: Any) -> LoopUnit:
-        own = isinstance(task, Task)
-        if not own:
-            if id(task) in self._others:
-                return self._others[id(task)][1]
-            if _COUNTED.match(task.get_name()):  # by asyncio, since the process began
-                self._names += 1
-                task.set_name(f"Task-{self._names}")
-        parent = self._current if self._current is not None and self._current.task is not None else None
-        unit = self._add(task.get_name(), task, parent)
-        if own:
-            task.unit = unit
-        else:
-            self._others[id(task)] = (task, unit)
-        self._units.append(unit)
-        return unit
-
-    def _callback_unit(self) -> LoopUnit:
-        self._callbacks = self._add("callbacks", None, None)
-        return self._callbacks
-
-    def _timer_unit(self) -> LoopUnit:
-        taken = {turn.unit for turn in self._turns}
-        for unit in self._timer_units:
-            if unit not in taken:
-                return unit
-        count = len(self._timer_units)
-        unit = self._add(f"timer {count + 1}" if count else "timer", None, None)
-        self._timer_units.append(unit)
-        return unit
-
-    def _add(self, name: str, task: Any, parent: LoopUnit | None) -> LoopUnit:
-        execution = self._execution
-        units = execution.units
-        unit = LoopUnit(len(units), name, task, parent)
-        unit.limit = 500
-        units.append(unit)
-        if execution.watcher is not None:
-            execution.watcher.started(execution.running, unit)
-        return unit
-
     # ---- afterwards ----
 
     def all_tasks(self) -> list[Any]:
         """Those that are not done, in the order in which they were made."""
-        return [unit.task for unit in self._units if not unit.task.done()]
+        return self._roster.pending()
 
     @property
     def blocked(self) -> list[Blocked]:
         """Tasks that are not done, and what they await."""
-        return [waiting.blocked for waiting in waiting_tasks(self._units)]
+        return [waiting.blocked for waiting in waiting_tasks(self._roster.tasks)]
 
     @property
     def missed(self) -> bool:
         """Does a task wait for what nobody is left to do? Else they wait for each other."""
-        return lost(waiting_tasks(self._units))
+        return lost(waiting_tasks(self._roster.tasks))
 
     def failed(self, task: Any, error: Exception) -> None:
         """The task that is the scenario has ended so."""
         if self._execution.ending is None and task.done():
             self._execution.end(raised(task.unit, error))
-
-    def _never_retrieved(self) -> None:
-        """The scenario is over: an exception that nobody has asked for is a failure."""
-        for unit in self._units:
-            task = unit.task
-            if task.done() and not task.cancelled() and getattr(task, "_log_traceback", False):
-                error = task.exception()
-                if error is not None and not isinstance(error, Stop):
-                    self._execution.end(raised(unit, error))
-                    return
-
-
-def _lets_go_first(turn: Turn | Timer, turns: list[Turn | Timer], place: int) -> bool:
-    """Has the task of this turn started or woken somebody who is ready since before it gave way?"""
-    unit = turn.unit
-    return any(
-        not other._cancelled and (other.by is unit or other.unit.comes_from(unit)) for other in turns[:place]
-    )

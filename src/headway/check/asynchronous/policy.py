@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from headway.check.asynchronous.loop import Loop
-from headway.check.asynchronous.primitives import put_notes
 from headway.check.asynchronous.refusing import refuse
 from headway.check.asynchronous.units import Task
 from headway.check.world import here
@@ -110,5 +109,4 @@ def put_doubles(put: Callable[[Any, str, Any], None]) -> None:
     """Put doubles where asyncio looks itself."""
     put(events, "_event_loop_policy", Policy(vars(events)["_event_loop_policy"]))
     put(tasks, "all_tasks", all_tasks)
-    put_notes(put)
     put(base_events.BaseEventLoop, "run_forever", run_forever)

@@ -10,9 +10,10 @@ from headway.check.place import Place
 from headway.check.world import here, world
 
 if TYPE_CHECKING:
+    from headway.check.execution import Execution
     from headway.check.unit import Unit
 
-__all__ = ["Primitive", "place_of", "put_notes"]
+__all__ = ["Primitive", "note", "place_of"]
 
 _KEY = "_headway_place"
 
@@ -125,11 +126,29 @@ _DONE: tuple[tuple[type, str, str], ...] = (
 )
 
 
-def put_notes(put: Callable[[Any, str, Any], None]) -> None:
-    """Put what notes in place of asyncio's methods. While nobody watches they do no more than these."""
-    for kind, noun in _MADE:
-        put(kind, "__init__", _making(kind, noun))
-    for kind in (asyncio.Lock, asyncio.Semaphore):
-        put(kind, "acquire", _taking(kind))
-    for kind, name, verb in _DONE:
-        put(kind, name, _noted_before(kind, name, verb))
+_REAL: dict[tuple[type, str], Any] = {
+    (kind, name): vars(kind)[name]
+    for kind, name in [
+        *((kind, "__init__") for kind, _ in _MADE),
+        *((kind, "acquire") for kind in (asyncio.Lock, asyncio.Semaphore)),
+        *((kind, name) for kind, name, _ in _DONE),
+    ]
+}
+_NOTING: dict[tuple[type, str], Any] = {
+    **{(kind, "__init__"): _making(kind, noun) for kind, noun in _MADE},
+    **{(kind, "acquire"): _taking(kind) for kind in (asyncio.Lock, asyncio.Semaphore)},
+    **{(kind, name): _noted_before(kind, name, verb) for kind, name, verb in _DONE},
+}
+
+
+def note(execution: Execution) -> None:
+    """Until the end of an execution that is watched, asyncio's methods tell what they do."""
+    if asyncio.Lock.__init__ is not _REAL[asyncio.Lock, "__init__"]:
+        return  # another loop of this execution has seen to it
+    _put(_NOTING)
+    execution.at_end.append(lambda: _put(_REAL))
+
+
+def _put(methods: dict[tuple[type, str], Any]) -> None:
+    for (kind, name), method in methods.items():
+        setattr(kind, name, method)

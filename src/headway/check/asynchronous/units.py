@@ -55,14 +55,10 @@ class LoopUnit(Unit):
         """As people know it."""
         return f"task {self.name}" if self.task is not None else self.name
 
-    def comes_from(self, other: LoopUnit) -> bool:
-        """Did `other` make it, or a task that it made, and so on?"""
-        parent = self.parent
-        while parent is not None:
-            if parent is other:
-                return True
-            parent = parent.parent
-        return False
+    def forget(self) -> None:
+        """Let go of the task."""
+        self._name = self.name
+        self.task = None
 
 
 def _nothing() -> None:
