@@ -139,7 +139,7 @@ class Condition(Place):
 class Event(Place):
     """A `threading.Event`."""
 
-    __slots__ = ("_flag", "_real", "missed")
+    __slots__ = ("_flag", "_real", "_waiters", "missed")
     noun = "event"
     passes = "last"
     """Who finds it set learns from the unit that set it; one that sets it once more tells nobody anything."""
@@ -147,6 +147,7 @@ class Event(Place):
     def __init__(self) -> None:
         super().__init__()
         self._flag = False
+        self._waiters: list[Unit] = []
         self.missed = False
         """Was it set, and cleared again?"""
         self._real: Any = None
@@ -182,6 +183,7 @@ class Event(Place):
         if not self._flag and execution.watcher is not None:
             execution.watcher.released(me, self)
         self._flag = True
+        self._waiters.clear()
 
     def clear(self) -> None:
         """As `threading.Event.clear`."""
@@ -202,18 +204,31 @@ class Event(Place):
             return self._flag or bool(self._outside().wait(timeout))
         execution = world.execution
         assert execution is not None
-        execution.sync(me, "wait", self, self._is_set, _deadline(timeout))
-        # A wake-up stays one: a `clear` that comes after the `set` does not make it sleep again.
-        woken = self._flag or not me.timed_out
+        execution.look(me, "wait", self)
+        if not self._flag and (timeout is None or timeout > 0):
+            # Who stands in line is woken by `set`, whether or not a `clear` comes before it runs.
+            self._waiters.append(me)
+            try:
+                execution.sync(me, "wait", self, self._woken, _deadline(timeout))
+                woken = me not in self._waiters
+            finally:
+                if me in self._waiters:
+                    self._waiters.remove(me)
+        else:
+            woken = self._flag
         if woken and execution.watcher is not None:
             execution.watcher.acquired(me, self)
         return woken
 
-    def _is_set(self, unit: Unit) -> bool:
-        return self._flag
+    def _woken(self, unit: Unit) -> bool:
+        return unit not in self._waiters
 
     def _at_fork_reinit(self) -> None:
         self._real = None
+
+    def __repr__(self) -> str:
+        status = "set" if self._flag else "unset"
+        return f"<threading.Event at {id(self):#x}: {status}>"
 
 
 class Semaphore(Place):
@@ -283,6 +298,9 @@ class Semaphore(Place):
         """Permits that can be taken now."""
         return self._value
 
+    def __repr__(self) -> str:
+        return f"<threading.Semaphore at {id(self):#x}: value={self._value}>"
+
     def _check(self, n: int) -> None:
         pass
 
@@ -298,6 +316,9 @@ class BoundedSemaphore(Semaphore):
     def __init__(self, value: int = 1) -> None:
         super().__init__(value)
         self._initial_value = value
+
+    def __repr__(self) -> str:
+        return f"<threading.BoundedSemaphore at {id(self):#x}: value={self._value}/{self._initial_value}>"
 
     def _check(self, n: int) -> None:
         if self._value + n > self._initial_value:

@@ -118,7 +118,9 @@ class Lock(Place):
 
     def _release_save(self) -> None:
         execution = world.execution
-        assert execution is not None
+        if execution is None or execution.ident != _get_ident():
+            self._real.release()
+            return
         self._holder = None
         if execution.watcher is not None:
             execution.watcher.released(execution.running, self)
@@ -129,6 +131,10 @@ class Lock(Place):
     def _at_fork_reinit(self) -> None:
         self._holder = None
         self._real = _allocate_lock()
+
+    def __repr__(self) -> str:
+        status = "locked" if self._is_owned() else "unlocked"
+        return f"<{status} _thread.lock object at {id(self):#x}>"
 
 
 class RLock(Place):
@@ -223,6 +229,8 @@ class RLock(Place):
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
             return self._real._release_save()
+        if self._holder is not execution.running:
+            raise RuntimeError("cannot release un-acquired lock")
         count, self._count = self._count, 0
         self._holder = None
         if execution.watcher is not None:
@@ -241,3 +249,8 @@ class RLock(Place):
         self._holder = None
         self._count = 0
         self._real = _real_rlock()
+
+    def __repr__(self) -> str:
+        status = "unlocked" if self._holder is None else "locked"
+        owner = 0 if self._holder is None else self._holder.ident
+        return f"<{status} _thread.RLock object owner={owner} count={self._count} at {id(self):#x}>"
