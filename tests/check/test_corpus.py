@@ -1,5 +1,6 @@
 """Every known bug is found, at each seed; nobody is accused wrongly; and what is found is found again by its token."""
 
+import functools
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ BUGGY = [program for program in THREADS if program.kind != "ok"]
 CORRECT = [program for program in THREADS if program.kind == "ok"]
 
 
+@functools.cache
 def found(program: Program, seed: int) -> ScheduleFailure:
     with pytest.raises(ScheduleFailure) as caught:
         explore(program.load(), granularity=program.level, seed=seed)
