@@ -43,6 +43,8 @@ class Step:
     file: str
     line: int
     text: str
+    site: int = -1
+    """Of an access: its number in the file."""
     variable: tuple[int, Hashable] | None = None
     label: str = ""
     """What people call the variable."""
@@ -76,6 +78,7 @@ class Recorder:
         self.held: dict[int, Hold] = {}
         """By the identity of the lock."""
         self._live = 1
+        self._short: dict[str, str] = {}
         self._pending: dict[int, Step] = {}
         # What was accessed, to be asked for its value. Not kept alive where it can be helped: an object's end is a
         # part of what the program does.
@@ -94,8 +97,9 @@ class Recorder:
         """Likewise."""
         unit = unit.inner_unit or unit
         step = Step(
-            unit.number, unit.steps, "access", None, short(site.file), site.line, site.text, write=write
+            unit.number, unit.steps, "access", None, self._file(site.file), site.line, site.text, write=write
         )
+        step.site = site.index
         step.alone = self._live == 1
         if site.kind == "line":
             step.kind = "line"
@@ -172,7 +176,13 @@ class Recorder:
         file, line = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else at or ("", 0)
         text = linecache.getline(file, line).strip() if file else ""
         unit = unit.inner_unit or unit
-        return Step(unit.number, unit.steps, kind, thing, short(file), line, text)
+        return Step(unit.number, unit.steps, kind, thing, self._file(file), line, text)
+
+    def _file(self, file: str) -> str:
+        known = self._short.get(file)
+        if known is None:
+            known = self._short[file] = short(file)
+        return known
 
     def _come(self, unit: Unit, step: Step) -> None:
         self._settle(unit)

@@ -54,26 +54,38 @@ def rows(details: Mapping[str, Any]) -> list[Row]:
     turn: dict[tuple[str, int, str], Row] = {}
     last: tuple[str, int, str] | None = None
     unit: int | None = None
+    seen: set[tuple[object, ...]] = set()
+    switched = False
     for step in details["steps"]:
         if step["unit"] != unit:
-            found += turn.values()
-            turn, last, unit = {}, None, step["unit"]
+            found += _marked(turn, switched)
+            turn, last, unit, switched = {}, None, step["unit"], False
+        switched |= step["switched"]
         if not step["file"]:
             continue  # nothing of the program
         key = (step["file"], step["line"], _group(step))
-        if key != last:
+        done = (step["does"], step["site"], step["comment"])
+        if key != last or done in seen:  # it has come there again
             before = turn.pop(key, None)
             row = turn[key] = Row(step["unit"], files[step["file"]], step["line"], step["text"])
-            row.times = before.times + 1 if before is not None else 1
-            last = key
+            if before is not None:
+                row.times = before.times + 1
+            last, seen = key, set()
+        seen.add(done)
         row = turn[key]
         note = _note(step, row.notes)
         if note:
             row.notes.append(note)
-        if step["switched"]:
-            row.mark = ">"
-    found += turn.values()
+    found += _marked(turn, switched)
     found += _ends(details, found, files)
+    return found
+
+
+def _marked(turn: Mapping[tuple[str, int, str], Row], switched: bool) -> list[Row]:
+    """The rows of one turn; the first says whether the schedule has switched there."""
+    found = list(turn.values())
+    if switched and found:
+        found[0].mark = ">"
     return found
 
 

@@ -168,6 +168,7 @@ def _steps(
                 "line": step.line,
                 "text": step.text,
                 "comment": _comment(step, names),
+                "site": step.site if step.site >= 0 else None,
                 "variable": step.label,
                 "write": step.write,
                 "value": step.value,
