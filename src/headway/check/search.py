@@ -109,8 +109,9 @@ class Search:
                 visitor.learn()
             watcher = self.lookout.watcher(number) if self._watches else None
             ending, execution = self.once(strategy, watcher)
-            if watcher is not None and self.lookout.seen(watcher, execution):
-                self._focus.aim(self.lookout.variables)
+            if watcher is not None:
+                self.lookout.seen(watcher, execution)
+                self._focus.aim(self.lookout.variables, watcher.counts, watcher.starters)
             if learns:
                 visitor.learnt()
             self.schedules = number

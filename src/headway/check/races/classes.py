@@ -48,6 +48,7 @@ CAN_GO_WRONG = frozenset({LOST_UPDATE, CHECK_THEN_ACT})
 
 _NAMED = ("attribute", "global", "cell")
 _TESTS = ("if ", "while ", "elif ", "assert ", "not ")
+MOST_READS = 3
 MOST_BETWEEN = 8
 
 Parted = Callable[["Access", "Access", "Access", str], None]
@@ -71,33 +72,42 @@ class Sections:
     __slots__ = ("_open",)
 
     def __init__(self) -> None:
-        self._open: dict[tuple[int, Hashable], _Section] = {}
+        self._open: dict[tuple[int, Hashable], list[_Section]] = {}
 
     def read(self, access: Access) -> None:
         """A unit has read: what it writes next may rest on that."""
-        self._open[access.unit, access.name] = _Section(access)
+        sections = self._open.setdefault((access.unit, access.name), [])
+        # Of a place that is read again and again, the last time counts.
+        sections[:] = [each for each in sections if each.read.site is not access.site][-MOST_READS:]
+        sections.append(_Section(access))
 
     def written(self, access: Access, clock: Clock, parted: Parted) -> None:
         """A unit has written; `clock` is its own."""
         done = []
-        for key, section in self._open.items():
-            read = section.read
-            if not overlap(read.name, access.name):
+        for key, sections in self._open.items():
+            unit, name = key
+            if not overlap(name, access.name):
                 continue
-            if read.unit != access.unit:
+            if unit == access.unit:
+                done.append(key)
+                for section in sections:
+                    self._close(section, access, clock, parted)
+                continue
+            for section in sections:
                 if len(section.between) < MOST_BETWEEN:
-                    section.between.append((access, knows(clock, read.unit, read.count)))
-                continue
-            done.append(key)
-            kind = rests_on(read, access) if section.between else ""
-            if not kind:
-                continue
-            for other, before in section.between:
-                after = knows(clock, other.unit, other.count)
-                if not (before and after) and _same_item(read, other, access):
-                    parted(read, other, access, kind)
+                    section.between.append((access, knows(clock, unit, section.read.count)))
         for key in done:
             del self._open[key]
+
+    def _close(self, section: _Section, access: Access, clock: Clock, parted: Parted) -> None:
+        read = section.read
+        kind = rests_on(read, access) if section.between else ""
+        if not kind:
+            return
+        for other, before in section.between:
+            after = knows(clock, other.unit, other.count)
+            if not (before and after) and _same_item(read, other, access):
+                parted(read, other, access, kind)
 
 
 def class_of(first: Access, second: Access) -> str:
@@ -109,9 +119,11 @@ def class_of(first: Access, second: Access) -> str:
 def rests_on(read: Access, write: Access) -> str:
     """How a write rests on a read of the same unit, as far as the source tells; empty: it need not."""
     one, two = read.site, write.site
-    if one.augmented or two.augmented:
-        same = one.augmented and two.augmented and one.line == two.line and one.function == two.function
+    if one.augmented:
+        same = two.augmented and one.line == two.line and one.function == two.function
         return LOST_UPDATE if same else ""
+    if two.augmented and not one.text.startswith(_TESTS):
+        return ""  # it rests on a read of its own
     if one.kind == "iteration" or one.file != two.file or one.function != two.function:
         return ""
     if one.line > two.line:

@@ -40,6 +40,10 @@ class Detector:
         self.races: dict[tuple[Site, Site, str], Race] = {}
         """By its places and class: one of each, in the order in which they were seen."""
         self.accesses = 0
+        self.counts: dict[int, dict[Site, int]] = {}
+        """How often each unit, by its number, was at each site."""
+        self.starters: dict[int, int] = {}
+        """Which unit has started which."""
         self._clocks: list[Clock] = []
         self._passed: dict[int, _Passed] = {}
         self._held: dict[int, list[Any]] = {}
@@ -88,6 +92,8 @@ class Detector:
         self._settle(unit)
         if owner is not None and self.accesses < MOST_ACCESSES:
             self.accesses += 1
+            counts = self.counts.setdefault(unit.number, {})
+            counts[site] = counts.get(site, 0) + 1
             self._pending[unit.number] = (self._done, site, owner, name, write)
 
     def acquired(self, unit: Unit, owner: object) -> None:
@@ -111,6 +117,7 @@ class Detector:
     def started(self, unit: Unit, child: Unit) -> None:
         """A unit begins with what its starter knows."""
         self._settle(unit)
+        self.starters[child.number] = unit.number
         clock = self._clock(unit)
         learn(self._clock(child), clock)
         clock[unit.number] += 1

@@ -40,16 +40,14 @@ class Lookout:
             return Detector()
         return None
 
-    def seen(self, detector: Detector, execution: Execution) -> bool:
-        """An execution is over. Have racing variables come to light?"""
+    def seen(self, detector: Detector, execution: Execution) -> None:
+        """An execution is over."""
         self._watched += 1
         detector.finish(execution.running)
         for race in detector.races.values():
             if race.can_go_wrong:
                 self._races.setdefault(race.place, race)
-        before = len(self.variables)
         self.variables |= detector.variables
-        return len(self.variables) > before
 
     def races(self, *, exhausted: bool) -> list[Race]:
         """Those that can go wrong, and were seen to part what belongs together.
