@@ -32,8 +32,12 @@ MOST_STEPS = 50_000
 """Points after which a program whose turns were fair makes no progress, unless it is known to take more."""
 IDLE_ROUNDS = 60
 """Times that units offer their turn, and nobody changes anything, before time goes on."""
+TURN = 8
+"""Points that a turn of a task counts for, which runs from one `await` to the next."""
 TICK_NS = 1_000_000
 """What the clock goes on by for a program that spins until it shows a later time."""
+_OPENS_NOTHING = frozenset({"access", "acquire", "try", "join", "start", "is_set", "is_alive"})
+"""Operations after which nobody can go on who could not before. What others do after their point may open a gate."""
 
 
 class Stop(BaseException):
@@ -72,7 +76,8 @@ class Execution:
         self.at_end: list[Callable[[], None]] = []
         """Called when all units have ended; may find that the scenario has failed after all."""
         self.most_steps = MOST_STEPS
-        self._idle = 0
+        self.idle = 0
+        """Times that units offered their turn since anything changed."""
         self._fair = False
         self._turn_steps = SPIN
 
@@ -186,15 +191,34 @@ class Execution:
         if self.stopping:
             self.stopped(me)
             return
-        self.alone = False
-        following = self._next(me)
+        if me.steps < me.limit and self.idle < IDLE_ROUNDS and not self._fair:
+            # What `_next` does, for the usual case: this is where a search spends its time.
+            enabled = [unit for unit in self.live if (gate := unit.gate) is None or gate(unit)]
+            if len(enabled) == 1 and enabled[0] is me:
+                self.alone = me.kind in _OPENS_NOTHING
+                me.gate = me.deadline_ns = None
+                return
+            self.alone = False
+            if len(enabled) > 1:
+                default = me if me in enabled else enabled[0]
+                following = self.choose(enabled, me, default)
+                if following is not default:
+                    self.deviations[me.number, me.steps] = following.number
+                if following is me:
+                    me.gate = me.deadline_ns = None
+                    return
+                following.limit = following.steps + self._turn_steps
+            else:
+                following = self._next(me)
+        else:
+            self.alone = False
+            following = self._next(me)
         if following is not me:
             self.switches += 1
             self.carriers.switch(self, me, following)
         if self.stopping:  # mypy: others have run meanwhile, or there is nobody left who could
             self.stopped(me)  # type: ignore[unreachable]
-        me.gate = None
-        me.deadline_ns = None
+        me.gate = me.deadline_ns = None
 
     def sync(
         self, me: Unit, kind: str, owner: object, gate: Gate | None = None, deadline_ns: int | None = None
@@ -211,7 +235,7 @@ class Execution:
         if deadline_ns is not None and deadline_ns <= self.now_ns:  # a look, and no wait
             me.gate = me.deadline_ns = None
             me.timed_out = True
-        self._idle = 0
+        self.idle = 0
         if self.watcher is not None:
             self.watcher.announced(me)
         self.arrive(me)
@@ -235,17 +259,13 @@ class Execution:
             self.look(me, "clock", None)
         return self.now_ns
 
-    def progressed(self) -> None:
-        """Something has changed: whoever polls may find it."""
-        self._idle = 0
-
     def give_way(self, me: Unit) -> None:
         """A point at which others come first, as `time.sleep(0)`."""
         me.steps += 1
         me.kind = "yield"
         me.owner = me.variable = None
         me.write = False
-        self._idle += 1
+        self.idle += 1
         if self.watcher is not None:
             self.watcher.announced(me)
         me.limit = 0
@@ -269,9 +289,9 @@ class Execution:
         live = self.live
         while True:
             enabled = [unit for unit in live if (gate := unit.gate) is None or gate(unit)]
-            if enabled and (self._idle < IDLE_ROUNDS or not self.time_goes_on()):
+            if enabled and (self.idle < IDLE_ROUNDS or not self.time_goes_on()):
                 break
-            self._idle = 0
+            self.idle = 0
             if not enabled and not self.time_goes_on():
                 return self._stuck()
         default = None
@@ -280,10 +300,7 @@ class Execution:
             if self.stopping:
                 return self.units[0]
         chosen = enabled[0]
-        if len(enabled) == 1:
-            # Accesses change nobody's gate; what a sync operation does after its point may.
-            self.alone = chosen is me and me.kind == "access"
-        else:
+        if len(enabled) > 1:
             if default is None:
                 default = me if me in enabled else chosen
             chosen = default if self._fair else self.choose(enabled, me, default)
@@ -298,17 +315,17 @@ class Execution:
         if me.read_clock:
             me.read_clock = False
             self.now_ns += TICK_NS
-        if not self._tally(me):
+        if not self.tally(me):
             return None
         if len(enabled) > 1 and me in enabled:
             enabled.remove(me)
         later = [unit for unit in enabled if unit.number > me.number]
         return later[0] if later else enabled[0]
 
-    def _tally(self, me: Unit) -> bool:
+    def tally(self, me: Unit) -> bool:
         """Has it gone on for too long? Then turns are given fairly, and at last there is an end: False."""
         me.limit = me.steps + self._turn_steps
-        taken = sum(unit.steps for unit in self.units)
+        taken = sum(unit.steps * (TURN if unit.inner else 1) for unit in self.units)
         if taken > self.most_steps:
             self.end(livelock(self.live, taken))
             return False
@@ -326,7 +343,7 @@ class Execution:
             default: The choice that changes nothing.
         """
         if me.steps >= me.limit:
-            self._tally(me)
+            self.tally(me)
             if me in units and len(units) > 1:
                 units.remove(me)
                 if default is me:

@@ -28,7 +28,7 @@ from headway.check.asynchronous.units import (
 from headway.check.asynchronous.waits import lost, waiting_tasks
 from headway.check.doubles.clock import START_NS
 from headway.check.ending import Blocked, raised
-from headway.check.execution import Stop
+from headway.check.execution import SPIN, Stop
 from headway.check.world import here, world
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         self._current: LoopUnit | None = None
         self._woken = False
         self._spins = 0
+        self._given = 0
         if execution.watcher is not None:
             note(execution)
 
@@ -188,6 +189,11 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
             self._timers.clear()
         super().close()
 
+    def __del__(self, *args: Any) -> None:
+        ending = self._execution.ending
+        if ending is None or ending.kind == "ok":  # else the execution was cut off, and nobody could close it
+            super().__del__(*args)
+
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         """What nobody handles is a failure of the scenario; asyncio only logs it."""
         execution = self._execution
@@ -266,6 +272,10 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
     def _give(self, turn: Turn | Timer, execution: Execution, me: Unit) -> Unit:
         """Call what has its turn."""
         unit = turn.unit
+        self._given += 1
+        if self._given % SPIN == 0:
+            me.kind, me.owner = "turn", self
+            execution.tally(me)
         self._spins = self._spins + 1 if turn.way == YIELD else 0
         self._current = unit
         if execution.watcher is not None:

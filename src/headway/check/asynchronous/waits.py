@@ -102,7 +102,7 @@ def _waiting(unit: LoopUnit, chains: dict[LoopUnit, list[Any]]) -> Waiting:
     for kind, verb, noun in _NOUNS:
         if isinstance(primitive, kind):
             thing = place_of(primitive) or _Words(noun)
-            holder = _holder(primitive, unit, chains) if verb == "acquire" else None
+            holder = _holder(primitive, unit, chains, thing) if verb == "acquire" else None
             free = isinstance(primitive, asyncio.Lock) and not primitive.locked()
             return Waiting(unit, verb, thing, file, line, holder, free)
     awaited = getattr(unit.task, "_fut_waiter", None)
@@ -149,8 +149,17 @@ def _library_call(chain: list[Any]) -> str:
     return name
 
 
-def _holder(primitive: Any, waiter: LoopUnit, chains: dict[LoopUnit, list[Any]]) -> LoopUnit | None:
-    """The task that is inside `async with primitive`: what leaves the block lies on its frame's stack."""
+def _holder(
+    primitive: Any, waiter: LoopUnit, chains: dict[LoopUnit, list[Any]], thing: object
+) -> LoopUnit | None:
+    """The task that has it.
+
+    If nobody watched, that is seen only of one that is inside `async with primitive`: what leaves the block lies on its
+    frame's stack.
+    """
+    noted = getattr(thing, "held_by", None)
+    if noted is not None:
+        return noted  # type: ignore[no-any-return]
     for unit, chain in chains.items():
         for place, coroutine in enumerate(chain):
             inner = chain[place + 1] if place + 1 < len(chain) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 from typing import TYPE_CHECKING, Any
 
+from headway.check.asynchronous.running import enter, leave
 from headway.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ class GreenletCarriers:
     def switch(self, execution: Execution, me: Unit, following: Unit) -> None:
         """Let another greenlet go on."""
         execution.running = following
+        loop = leave()
         following.greenlet.switch()
+        if loop is not None:
+            enter(loop)
 
     def close(self) -> None:
         """Nothing is kept."""
