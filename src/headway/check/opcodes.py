@@ -97,7 +97,7 @@ def _arrive(place: _Place) -> None:
     me.where = place
     if execution.watcher is not None:
         execution.watcher.announced(me)
-    execution.progressed()
+    execution.idle = 0
     execution.arrive(me)
 
 

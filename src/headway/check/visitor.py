@@ -72,7 +72,7 @@ class Visitor:
         me.write = write
         me.where = site
         if write:
-            execution.progressed()
+            execution.idle = 0
         execution.arrive(me)
 
     def _note(self, unit: int, site: Site, owner: object, name: Hashable, write: bool) -> None:
