@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from corpus import Program, programs
 
+from corpus import Program, programs
 from headway import ScheduleFailure, explore, replay
 
 SEEDS = range(int(os.environ.get("HEADWAY_SEEDS", "2")))
@@ -74,6 +74,10 @@ def test_tokens_replay_in_another_process() -> None:
         tokens.append((program.name, failure.token, failure.kind))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "7"}
     ran = subprocess.run(
-        [sys.executable, "-c", AGAIN], input=json.dumps(tokens), capture_output=True, text=True, env=environment
+        [sys.executable, "-c", AGAIN],
+        input=json.dumps(tokens),
+        capture_output=True,
+        text=True,
+        env=environment,
     )
     assert (ran.stdout, ran.stderr) == ("", "")

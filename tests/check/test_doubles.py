@@ -1,11 +1,12 @@
 """The doubles behave as what they stand for: each scenario here holds under every schedule, as it would for real."""
 
+import functools
 import queue
 import re
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, as_completed, wait
 from typing import Any
 
 import pytest
@@ -167,16 +168,20 @@ def a_barrier_lets_all_pass_together() -> None:
 
 @holds
 def queues_hand_each_item_over_once() -> None:
-    for made in (queue.Queue(1), queue.LifoQueue(), queue.PriorityQueue(), queue.SimpleQueue()):
-        items: Any = made
-        got: list[int] = []
-        put = [lambda number=number: items.put(number) for number in (1, 2)]
-        run(*put, lambda: got.extend((items.get(), items.get())))
-        assert sorted(got) == [1, 2]
-        with pytest.raises(queue.Empty):
-            items.get(timeout=1)
-        with pytest.raises(queue.Empty):
-            items.get_nowait()
+    kinds: list[Any] = [queue.Queue(1), queue.LifoQueue(), queue.PriorityQueue(), queue.SimpleQueue()]
+    for made in kinds:
+        _hands_over(made)
+
+
+def _hands_over(items: Any) -> None:
+    got: list[int] = []
+    put = [functools.partial(items.put, number) for number in (1, 2)]
+    run(*put, lambda: got.extend((items.get(), items.get())))
+    assert sorted(got) == [1, 2]
+    with pytest.raises(queue.Empty):
+        items.get(timeout=1)
+    with pytest.raises(queue.Empty):
+        items.get_nowait()
 
 
 @holds
@@ -263,7 +268,8 @@ def a_pool_gives_its_results() -> None:
         failing = pool.submit(divmod, 1, 0)
         assert isinstance(failing.exception(), ZeroDivisionError)
         slow = pool.submit(time.sleep, 10)
-        done, left = wait([slow, futures[0]], return_when=FIRST_COMPLETED)
+        both: list[Future[Any]] = [slow, futures[0]]
+        done, _ = wait(both, return_when=FIRST_COMPLETED)
         assert futures[0] in done
         with pytest.raises(TimeoutError):
             slow.result(timeout=1)

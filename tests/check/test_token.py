@@ -1,5 +1,8 @@
 """Tokens: short, and nothing but a token is taken for one."""
 
+import base64
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,23 +38,17 @@ def test_any_text_is_a_token_or_a_clean_error(text: str) -> None:
 
 @given(st.binary())
 def test_any_body_is_a_token_or_a_clean_error(body: bytes) -> None:
-    import base64
-
     text = base64.urlsafe_b64encode(body).rstrip(b"=").decode()
-    try:
+    with contextlib.suppress(UsageError):
         decode(f"1:9f04c1:{text}")
-    except UsageError:
-        pass
 
 
 def test_a_changed_letter_is_noticed() -> None:
     token = encode(Schedule("access", {(1, 7): 2, (2, 9): 1}, "9f04c1"))
     for place in range(len("1:9f04c1:"), len(token)):
         changed = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
-        try:
+        with contextlib.suppress(UsageError):
             assert decode(changed) == decode(token)  # the last letter has bits that mean nothing
-        except UsageError:
-            pass
 
 
 def test_a_newer_version_is_said_to_be_one() -> None:

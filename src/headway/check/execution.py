@@ -26,6 +26,9 @@ SPIN = 500
 """Points that a unit passes without a switch before others get a turn."""
 FAIR_TURN = 50
 """The same, when turns are given fairly."""
+MANY_SWITCHES = 256
+"""Switches after which the turn of a unit ends at its next point. A turn begins anew with each switch: without this,
+units that take turns as the strategy likes would poll for ever, and neither would the clock go on nor an end be seen."""
 FREE_STEPS = 10_000
 """Points of all units after which turns are given fairly, and no longer as the strategy likes."""
 MOST_STEPS = 50_000
@@ -69,7 +72,7 @@ class Execution:
         self.ending: Ending | None = None
         self.stopping = False
         self.alone = False
-        """No other unit can go on until the running one does something to a lock or the like. Accesses are then no choice."""
+        """No other unit can go on until the running one does something to a lock: accesses are no choice."""
         self.points_at_release = True
         """Is the release of a lock a point? Where each shared access is one, it would tell nobody anything."""
         self.switches = 0
@@ -215,6 +218,8 @@ class Execution:
             following = self._next(me)
         if following is not me:
             self.switches += 1
+            if self.switches % MANY_SWITCHES == 0:
+                following.limit = 0
             self.carriers.switch(self, me, following)
         if self.stopping:  # mypy: others have run meanwhile, or there is nobody left who could
             self.stopped(me)  # type: ignore[unreachable]

@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeVar
 
 from headway.check.doubled import doubled
 from headway.check.hook import hook
-from headway.check.options import Options, check_scenario
 from headway.check.opcodes import instructions, plain
+from headway.check.options import Options, check_scenario
 from headway.check.place import outside, short
 from headway.check.recorder import Recorder
 from headway.check.report import failure, nondeterminism
@@ -198,7 +198,8 @@ class _Driver:
         )
         return CannotControl(
             f"{execution.running.name} has been at {where} for {STUCK_S:.0f} s without coming to a point",
-            hint="real sockets, files, subprocesses and C code that blocks are not under control: give the scenario a stand-in",
+            hint="real sockets, files, subprocesses and C code that blocks are not under control: "
+            "give the scenario a stand-in",
         )
 
     def _stop(self, done: Any) -> None:

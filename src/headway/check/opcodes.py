@@ -24,10 +24,10 @@ __all__ = ["instructions", "plain"]
 _get_ident = _thread.get_ident
 
 _PRIVATE = (
-    "CACHE", "COPY", "COPY_FREE_VARS", "EXTENDED_ARG", "JUMP_", "KW_NAMES", "LOAD_CLOSURE", "LOAD_CONST", "LOAD_FAST",
-    "LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT", "MAKE_CELL", "MAKE_FUNCTION", "NOP", "NOT_TAKEN", "POP_EXCEPT", "POP_ITER",
-    "POP_JUMP", "POP_TOP", "PRECALL", "PUSH_EXC_INFO", "PUSH_NULL", "RESUME", "RETURN_", "STORE_FAST", "SWAP", "UNARY_NOT",
-    "BUILD_TUPLE", "CHECK_EXC_MATCH", "RERAISE", "IS_OP",
+    "BUILD_TUPLE", "CACHE", "CHECK_EXC_MATCH", "COPY", "COPY_FREE_VARS", "EXTENDED_ARG", "IS_OP", "JUMP_", "KW_NAMES",
+    "LOAD_CLOSURE", "LOAD_COMMON_CONSTANT", "LOAD_CONST", "LOAD_FAST", "LOAD_SMALL_INT", "MAKE_CELL", "MAKE_FUNCTION",
+    "NOP", "NOT_TAKEN", "POP_EXCEPT", "POP_ITER", "POP_JUMP", "POP_TOP", "PRECALL", "PUSH_EXC_INFO", "PUSH_NULL",
+    "RERAISE", "RESUME", "RETURN_", "STORE_FAST", "SWAP", "UNARY_NOT",
 )  # fmt: skip
 """Beginnings of their names."""
 
@@ -72,7 +72,9 @@ def _code_of(scenario: Callable[..., object], also: Sequence[str]) -> tuple[Rewr
         waiting += [inner for inner in each.co_consts if isinstance(inner, CodeType)]
         if each.co_filename not in sources and (source := source_of(each.co_filename)) is not None:
             sources[each.co_filename] = source
-    return Rewritten([sources[file] for file in sorted(sources)], [], list(reach.missing)), list(codes.values())
+    return Rewritten([sources[file] for file in sorted(sources)], [], list(reach.missing)), list(
+        codes.values()
+    )
 
 
 def _places(code: CodeType) -> dict[int, _Place]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from headway.check.asynchronous.scenario import runnable
 from headway.check.carriers.greenlets import GreenletCarriers
 from headway.check.carriers.threads import ThreadCarriers
+from headway.check.ending import raised
 from headway.check.execution import MOST_STEPS, Execution
 from headway.check.races.detector import Detector
 from headway.check.races.lookout import Lookout
@@ -23,7 +24,7 @@ from headway.check.strategies.pos import POS
 from headway.check.strategies.replaying import Replaying
 from headway.check.strategies.walk import Walk
 from headway.check.visitor import Visitor
-from headway.errors import CannotControl
+from headway.errors import CannotControl, ReplayDiverged
 
 if TYPE_CHECKING:
     from headway.check.carriers.contract import Carriers
@@ -47,6 +48,13 @@ COLLECT_EVERY = 64
 """Python's collector of cycles runs between executions only: within one it would run `__del__` at moments that no
 schedule fixes."""
 Deviations = Mapping[tuple[int, int], int]
+
+
+def _diverged(how: str) -> ReplayDiverged:
+    return ReplayDiverged(
+        f"the program did something else when it ran again: {how}",
+        hint="does it use time, randomness, or the order of a set?",
+    )
 
 
 class Found:
@@ -112,6 +120,8 @@ class Search:
             if watcher is not None:
                 self.lookout.seen(watcher, execution)
                 self._focus.aim(self.lookout.variables, watcher.counts, watcher.starters)
+            if systematic and bounded.diverged and seen == visitor.changes and not ending.failed:
+                ending = raised(execution.units[0], _diverged(bounded.diverged))
             if learns:
                 visitor.learnt()
             self.schedules = number

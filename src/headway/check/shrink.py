@@ -1,8 +1,8 @@
 """Makes a failing schedule smaller: the fewest deviations from the plain one that still fail in the same way.
 
-Source: delta debugging, Zeller, Hildebrandt, "Simplifying and isolating failure-inducing input", IEEE TSE 2002. Differs: what is
-left out is not the program's input but a switch; a switch that has become impossible is passed over, and the schedule that is
-kept is the one that really ran.
+Source: delta debugging, Zeller, Hildebrandt, "Simplifying and isolating failure-inducing input", IEEE TSE 2002.
+Differs: what is left out is not the program's input but a switch; a switch that has become impossible is passed over,
+and the schedule that is kept is the one that really ran.
 """
 
 from __future__ import annotations

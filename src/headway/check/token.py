@@ -1,7 +1,7 @@
 """A schedule's short text form: version, fingerprint of the code, and where it deviates from the plain one.
 
-`1:9f04c1:AAEC…`: the deviations are numbers of 7 bits a byte (LEB128), compressed if that is shorter, with a checksum, in
-base64 for URLs.
+`1:9f04c1:AAEC…`: the deviations are numbers of 7 bits a byte (LEB128), compressed if that is shorter, with a checksum,
+in base64 for URLs.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ class Local:
     __slots__ = ("__weakref__", "_headway_args", "_headway_outside")
 
     def __new__(cls, /, *args: Any, **kwargs: Any) -> Local:
+        """As `threading.local`: the arguments are kept for the `__init__` of each unit."""
         if (args or kwargs) and cls.__init__ is object.__init__:
             raise TypeError("Initialization arguments are not supported")
         made = object.__new__(cls)

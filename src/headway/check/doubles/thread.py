@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import itertools
 import sys
 import threading
@@ -171,10 +172,8 @@ def start_new_thread(function: Any, args: Any, kwargs: Any = None, /) -> int:
     assert execution is not None
 
     def run() -> None:
-        try:
+        with contextlib.suppress(SystemExit):
             function(*args, **(kwargs or {}))
-        except SystemExit:
-            pass
 
     name = getattr(function, "__name__", type(function).__name__)
     unit = execution.spawn(name, run, daemon=True)

@@ -2,16 +2,14 @@
 
 Source: Musuvathi, Qadeer, "Iterative context bounding for systematic testing of multithreaded programs", PLDI 2007. A
 choice among units when the one that runs is blocked costs nothing; taking the turn from one that could go on is a
-preemption. Differs: among units that share a carrier, as the tasks of a loop, the plain order is that of the loop, and each
-departure from it counts; the search is stateless, depth first within a bound. When no schedule of a bound was cut off by it, there
-are no more: all schedules have been run.
+preemption. Differs: among units that share a carrier, as the tasks of a loop, the plain order is that of the loop, and
+each departure from it counts; the search is stateless, depth first within a bound. When no schedule of a bound was cut
+off by it, there are no more: all schedules have been run.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from headway.errors import ReplayDiverged
 
 if TYPE_CHECKING:
     from headway.check.ending import Ending
@@ -42,6 +40,8 @@ class Bounded:
         self.most = most
         self.bound = 0
         self.exhausted = False
+        self.diverged = ""
+        """Why the last execution could not go along the path, if it could not."""
         self._path: list[_Choice] = []
         self._depth = 0
         self._preemptions = 0
@@ -49,6 +49,7 @@ class Bounded:
 
     def begin(self, execution: Execution) -> None:
         """From the start along the path."""
+        self.diverged = ""
         self._depth = 0
         self._preemptions = 0
 
@@ -65,16 +66,17 @@ class Bounded:
         depth = self._depth
         self._depth += 1
         if depth < len(self._path):
+            if self.diverged:
+                return default
             number = self._path[depth].taken
             for unit in enabled:
                 if unit.number == number:
                     if preempts and unit is not default:
                         self._preemptions += 1
                     return unit
-            raise ReplayDiverged(
-                f"the program did something else when it ran again: unit {number} was to go on, and cannot",
-                hint="does it use time, randomness, or the order of a set?",
-            )
+            # Subtle: no exception, since code of the program would see it, and may catch it.
+            self.diverged = f"unit {number} was to go on, and cannot"
+            return default
         left = [unit.number for unit in enabled if unit is not default]
         if preempts and self._preemptions >= self.bound:
             self._cut = True
@@ -83,7 +85,10 @@ class Bounded:
         return default
 
     def end(self, ending: Ending) -> None:
-        """Go to the next path."""
+        """Go to the next path; from the start, if this one led elsewhere."""
+        if self.diverged:
+            self.restart()
+            return
         del self._path[self._depth :]
         while self._path and not self._path[-1].left:
             self._path.pop()

@@ -19,7 +19,7 @@ class Strategy(Protocol):
         """An execution is about to run."""
 
     def choose(self, enabled: list[Unit], me: Unit, default: Unit) -> Unit:
-        """One of `enabled`, which has two at least. `me` has just arrived; `default` is the choice without preemption."""
+        """One of `enabled`, which has two at least. `me` has just arrived; `default` is the one without preemption."""
 
     def end(self, ending: Ending) -> None:
         """The execution is over."""

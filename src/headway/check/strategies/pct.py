@@ -1,8 +1,9 @@
 """PCT: random priorities, and a few random moments at which the unit that runs falls to the lowest.
 
 Source: Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with probabilistic guarantees of finding
-bugs", ASPLOS 2010, section 3. Differs: the number of steps is not given but taken from the executions before, and a unit
-that gives its turn away (spins, or sleeps for 0) falls to the lowest, too, since a strict priority would starve the others.
+bugs", ASPLOS 2010, section 3. Differs: the number of steps is not given but taken from the executions before, and a
+unit that gives its turn away (spins, or sleeps for 0) falls to the lowest, too: a strict priority would starve the
+others.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """POS: each announced operation has a random priority; the highest runs, and those that it disturbs draw again.
 
-Source: Yuan, Yang, Gu, "Partial order aware concurrency sampling", CAV 2018, algorithm 1. It samples partial orders rather
-than interleavings, so that switches between operations that do not touch each other are not tried over and over.
+Source: Yuan, Yang, Gu, "Partial order aware concurrency sampling", CAV 2018, algorithm 1. It samples partial orders
+rather than interleavings, so that switches between operations that do not touch each other are not tried over and over.
 """
 
 from __future__ import annotations

@@ -59,7 +59,8 @@ class Replaying(Plain):
         execution = self._execution
         assert execution is not None
         if self._strict and not self.diverged and len(execution.deviations) != len(self._deviations):
-            self.diverged = f"{len(self._deviations) - len(execution.deviations)} of {len(self._deviations)} switches of the schedule were not reached"
+            left, all_of_them = len(self._deviations) - len(execution.deviations), len(self._deviations)
+            self.diverged = f"{left} of {all_of_them} switches of the schedule were not reached"
 
     def error(self, recorded: str, now: str) -> ReplayDiverged | None:
         """What to raise, if it left the path."""
@@ -68,7 +69,8 @@ class Replaying(Plain):
         changed = (
             f"\nthe program changed since the schedule was recorded (recorded {recorded}, now {now})"
             if recorded != now
-            else "\nthe program is the same as when the schedule was recorded: it does something that the schedule does not fix"
+            else "\nthe program is the same as when the schedule was recorded, "
+            "but does something that the schedule does not fix"
         )
         return ReplayDiverged(
             self.diverged + changed,
