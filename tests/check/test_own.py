@@ -8,7 +8,13 @@ import pytest
 import headway
 from headway import ScheduleFailure, explore
 
-INSIDE = ["headway.run.channel", "headway.run.limit", "headway.run.line", "headway.run.parking", "headway.run.flow"]
+INSIDE = [
+    "headway.run.channel",
+    "headway.run.limit",
+    "headway.run.line",
+    "headway.run.parking",
+    "headway.run.flow",
+]
 
 
 def together(*parts: Callable[[], object]) -> None:
