@@ -178,5 +178,6 @@ class Search:
         elif name == "focus":
             yield from itertools.repeat(focus)
         pcts = [PCT(random, depth) for depth in (2, 3, 4)]
-        for depth in itertools.cycle(pcts):
-            yield from (pos, bounded, walk, pos, bounded, depth, pos, bounded)
+        # Half of it where races were seen, else at random; every kind of bug of the corpus has one that it falls to.
+        for pct in itertools.cycle(pcts):
+            yield from (focus, focus, pct, bounded, focus, pos, focus, bounded)
