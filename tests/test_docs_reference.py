@@ -12,7 +12,9 @@ import pytest
 import headway
 from headway.run.backends.open import _PLACES, NAMES
 
-PAGE = Path(__file__).parent.parent / "docs/reference/run.md"
+REFERENCE = Path(__file__).parent.parent / "docs/reference"
+PAGE = REFERENCE / "run.md"
+PAGES = (PAGE, REFERENCE / "check.md")
 SHOWN = re.compile(r"(<!-- docstring: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Source", "Runs on", "Cost")
 ENTRY = re.compile(r"(\w+): (.*)")
@@ -25,14 +27,24 @@ INNER = {
     "Retry": {"again"},
 }
 # Of the other arms, or about them.
-NOT_RUN = {"__version__", "CannotObserve", "TraceNotFound", "TraceTooNew", "TraceUnreadable"}
+NOT_RUN = {
+    "__version__",
+    "CannotControl",
+    "CannotObserve",
+    "CheckError",
+    "ReplayDiverged",
+    "ScheduleFailure",
+    "TraceNotFound",
+    "TraceTooNew",
+    "TraceUnreadable",
+}
 
 
 BACKEND = re.compile(r"^\| `\"(\w+)\"` \| (.*) \| (.*) \| (.*) \| (.*) \|$", re.MULTILINE)
 
 
 def names() -> list[str]:
-    return [name for _, name, _, _ in SHOWN.findall(PAGE.read_text(encoding="utf-8"))]
+    return [name for page in PAGES for _, name, _, _ in SHOWN.findall(page.read_text(encoding="utf-8"))]
 
 
 def find(name: str) -> Any:
@@ -134,18 +146,21 @@ def text_of(thing: Any) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def page(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--regenerate"):
-        text = PAGE.read_text(encoding="utf-8")
-        text = SHOWN.sub(lambda found: found[1] + render(find(found[2])) + found[4], text)
-        PAGE.write_text(text, encoding="utf-8")
+        for page in PAGES:
+            text = page.read_text(encoding="utf-8")
+            text = SHOWN.sub(lambda found: found[1] + render(find(found[2])) + found[4], text)
+            page.write_text(text, encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", names())
 def test_the_reference_says_what_the_docstring_says(name: str) -> None:
-    shown = {found[1]: found[2] for found in SHOWN.findall(PAGE.read_text(encoding="utf-8"))}
+    shown = {
+        found[1]: found[2] for page in PAGES for found in SHOWN.findall(page.read_text(encoding="utf-8"))
+    }
     assert shown[name] == render(find(name))
 
 
-def test_the_reference_has_every_public_name_of_run() -> None:
+def test_the_reference_has_every_public_name() -> None:
     shown = {name.partition(":")[2] for name in names()}
     errors = {
         name

@@ -16,6 +16,12 @@ RUNS = {
     "mixed.py": (["10"], r"10 pages, 60000 readings, cost \d+\.\d\d, mark 5d48b1a2\n"),
     "railway.py": (["8"], r"(.* at signals\n){8}8 trains left, 8 arrived\n"),
     "dijkstra1965.py": (["8", "100"], r"8 threads, 800 times in the critical section, never two at once\n"),
+    "transfer.py": (
+        [],
+        r"(careless(, replayed)?: AssertionError in scenario: \d+ in all, not 200\n){2}"
+        r"(locked(, replayed)?: deadlock: 2 threads wait for each other\n){2}"
+        r"ordered: no failure in .* at granularity access.*\n",
+    ),
     "crawl.py": ([], r"\d+ pages, \d+ links, 0 broken, never more than 4 requests at a time\n"),
     "near_duplicates.py": (
         ["40"],

@@ -1,6 +1,6 @@
 """Every exception that headway raises on purpose: one tree, and each survives pickle with its hint."""
 
-from types import MappingProxyType
+import types
 
 TYPE_CHECKING = False  # that of `typing`, which `import headway` does without
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class ScheduleFailure(HeadwayError, AssertionError):
     token: str = ""
     kind: str = ""
     report: str = ""
-    details: "Mapping[str, object]" = MappingProxyType({})
+    details: "Mapping[str, object]" = types.MappingProxyType({})
 
 
 class HeadwayWarning(UserWarning):
