@@ -1,0 +1,56 @@
+"""What one execution promises: turns, time, and an end."""
+
+import threading
+import time
+
+import pytest
+
+from headway import ScheduleFailure, explore
+
+STRATEGIES = ("auto", "walk", "pct", "pos", "bounded")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_units_that_poll_the_clock_beneath_a_lock_see_it_go_on(strategy: str) -> None:
+    def scenario() -> None:
+        lock = threading.Lock()
+
+        def poll() -> None:
+            start = time.monotonic()
+            while not time.monotonic() > start:
+                with lock:
+                    pass
+
+        threads = [threading.Thread(target=poll) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert (
+        explore(scenario, granularity="sync", strategy=strategy, schedules=10, seconds=None).schedules == 10
+    )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_units_that_hand_a_lock_to_each_other_for_ever_are_a_livelock(strategy: str) -> None:
+    def scenario() -> None:
+        lock = threading.Lock()
+        order: list[int] = []
+
+        def work(number: int) -> None:
+            with lock:
+                order.append(number)
+            while order[0] == 1:  # not so in the first schedule
+                with lock:
+                    pass
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    with pytest.raises(ScheduleFailure, match="livelock") as caught:
+        explore(scenario, granularity="sync", strategy=strategy, schedules=300, seconds=None)
+    assert caught.value.kind == "livelock"
