@@ -16,6 +16,7 @@ from typing import Any
 from headway.check.asynchronous import policy
 from headway.check.doubles import clock, condition, local, lock, queues, thread
 from headway.check.execution import Stop
+from headway.check.greenlets import hub
 from headway.check.reach import Undo, lend
 
 __all__ = ["doubled"]
@@ -78,6 +79,7 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
         for name, double in thread.METHODS.items():
             put(threading.Thread, name, double)
         policy.put_doubles(put)
+        hub.put_doubles(put)
         for module in list(sys.modules.values()):
             if isinstance(module, ModuleType) and not module.__name__.startswith(_KEPT):
                 _in_module(module, put)

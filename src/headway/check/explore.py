@@ -22,6 +22,7 @@ from headway.check.report import failure, nondeterminism
 from headway.check.rewriting import Rewritten, rewritten
 from headway.check.search import Found, Search
 from headway.check.shrink import shrink
+from headway.check.strategies.contract import Plain
 from headway.check.silence import silence
 from headway.check.token import Schedule, decode, encode
 from headway.check.verdict import Verdict
@@ -120,6 +121,8 @@ def replay(
     with _prepared(scenario, options) as (search, code):
 
         def run(inner: Search) -> ScheduleFailure | Exception | None:
+            # The first execution in a process imports and caches what later ones find there, and so takes other steps.
+            inner.once(Plain())
             recorder = Recorder()
             ending, execution, followed = inner.again(schedule.deviations, recorder)
             diverged = followed.error(schedule.fingerprint, code.fingerprint)

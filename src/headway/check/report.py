@@ -132,7 +132,9 @@ def blocked_lines(details: Mapping[str, Any], width: int) -> list[str]:
 def _waiting(one: Mapping[str, Any], names: Mapping[int, str]) -> str:
     thing = one["waits_for"]
     if thing is None:
-        return {"sleep": "sleeps", "yield": "gives way"}.get(one["does"], f"is about to {one['does']}")
+        return {"sleep": "sleeps", "switch": "waits", "yield": "gives way"}.get(
+            one["does"], f"is about to {one['does']}"
+        )
     if thing["kind"] == "unit":
         return f"waits for the end of {thing['name']}"
     if one["does"] not in ("acquire", "join", "wait"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -52,6 +53,8 @@ def refuse(what: str) -> NoReturn:
         CannotControl: With the line.
     """
     frame = outside(sys._getframe(2))
+    while frame is not None and f"{os.sep}gevent{os.sep}" in frame.f_code.co_filename:
+        frame = outside(frame.f_back)
     place = f"{short(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "an unknown place"
     error = CannotControl(
         f"{place}: {what} is not under control",

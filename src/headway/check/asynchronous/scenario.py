@@ -8,6 +8,8 @@ from types import CoroutineType
 from typing import Any
 
 from headway.check.asynchronous.loop import Loop
+from headway.check.greenlets.hub import stuck
+from headway.check.world import world
 
 __all__ = ["runnable"]
 
@@ -16,7 +18,13 @@ def runnable(scenario: Callable[[], Any]) -> Callable[[], object]:
     """A function that calls a scenario, and runs the coroutine that it may give."""
 
     def run() -> None:
-        result = scenario()
+        try:
+            result = scenario()
+        except Exception as error:
+            ending = stuck(error)
+            if ending is not None and world.execution is not None:
+                world.execution.end(ending)
+            raise
         if isinstance(result, CoroutineType):
             _run(result)
 

@@ -55,6 +55,7 @@ class GreenletCarriers:
         """Let another greenlet go on."""
         execution.running = following
         loop = leave()
+        me.greenlet = self._current()  # a unit may have greenlets of its own
         following.greenlet.switch()
         if loop is not None:
             enter(loop)
