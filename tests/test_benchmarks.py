@@ -81,3 +81,29 @@ def test_the_quick_benchmark_of_maps_has_right_results_on_every_workload(tmp_pat
                 assert one["failed"] == ""
                 assert one["rounds"][0]["figure"] > 0
     assert len(results) == 11
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_quick_benchmark_of_check_finds_the_bugs_and_accuses_nobody(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    result = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "check.py"), "--quick", "--json", str(figures)],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    said = json.loads(figures.read_text(encoding="utf-8"))
+    assert set(said["speed"]) == {"counter", "buffer", "tasks"}
+    for tools in said["speed"].values():
+        assert all(rate > 0 for rounds in tools.values() for rate, _ in rounds)
+    for tool in ("headway", "headway, access"):
+        line = said["bugs"][tool]
+        assert (line["at_all_seeds"], line["bugs"]) == (3, 3)
+        assert (line["accused"], line["correct"], line["no_answer"]) == (0, 1, 0)
+        assert re.search(rf"^{tool} +3 of 3 +3 ", result.stdout, re.MULTILINE), result.stdout
+    assert said["bugs"]["plain stress"]["accused"] == 0
