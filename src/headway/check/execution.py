@@ -146,6 +146,7 @@ class Execution:
         if world.trace is not None:
             sys.settrace(None)
         unit.done = True
+        unit.owner = None  # the program's objects go when they would
         self.live.remove(unit)
         if self.watcher is not None:
             self.watcher.ended(unit)
