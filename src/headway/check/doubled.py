@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from headway.check.asynchronous import policy
+from headway.check.captured import lend_captured
 from headway.check.doubles import clock, condition, local, lock, queues, thread
 from headway.check.execution import Stop
 from headway.check.greenlets import hub
@@ -83,7 +84,8 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
         for module in list(sys.modules.values()):
             if isinstance(module, ModuleType) and not module.__name__.startswith(_KEPT):
                 _in_module(module, put)
-        lent = lend([scenario, sys.modules.get(getattr(scenario, "__module__", ""))], _stand_in)
+        lent = lend_captured(_DOUBLES, (*_KEPT, "threading", "headway.check"))
+        lent += lend([scenario, sys.modules.get(getattr(scenario, "__module__", ""))], _stand_in)
         yield
     finally:
         for put_back in reversed(lent):

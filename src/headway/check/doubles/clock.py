@@ -31,7 +31,7 @@ def sleep(seconds: Any, /) -> None:
     if seconds == 0:
         execution.give_way(me)
     else:
-        execution.sync(me, "sleep", None, _never, execution.now_ns + round(seconds * 1e9))
+        execution.sync(me, "sleep", None, _never, execution.now_ns + max(1, round(seconds * 1e9)))
 
 
 def _never(unit: object) -> bool:
