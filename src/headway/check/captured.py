@@ -1,7 +1,7 @@
 """Finds the real things that functions and classes have captured, and lends them doubles.
 
-A default argument `make_lock=threading.Lock`, a dataclass's `default_factory=time.time`, `clock = time.monotonic` in the
-body of a class: what was looked up when the module was loaded is not looked up in the module again.
+A default argument `make_lock=threading.Lock`, a dataclass's `default_factory=time.time`, `clock = time.monotonic` in
+the body of a class: what was looked up when the module was loaded is not looked up in the module again.
 """
 
 from __future__ import annotations
