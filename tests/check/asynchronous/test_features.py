@@ -148,7 +148,7 @@ async def contexts() -> None:
         await asyncio.sleep(0)
         return number.get()
 
-    assert await asyncio.gather(work(1), work(2)) == [1, 2]
+    assert list(await asyncio.gather(work(1), work(2))) == [1, 2]
     assert number.get() == 0
     number.set(3)
     assert await asyncio.create_task(work(4)) == 4
