@@ -28,7 +28,7 @@ FAIR_TURN = 50
 """The same, when turns are given fairly."""
 MANY_SWITCHES = 256
 """Switches after which the turn of a unit ends at its next point. A turn begins anew with each switch: without this,
-units that take turns as the strategy likes would poll for ever, and neither would the clock go on nor an end be seen."""
+units that take turns as the strategy likes would poll for ever, and no clock would go on, nor an end be seen."""
 FREE_STEPS = 10_000
 """Points of all units after which turns are given fairly, and no longer as the strategy likes."""
 MOST_STEPS = 50_000

@@ -22,8 +22,8 @@ from headway.check.report import failure, nondeterminism
 from headway.check.rewriting import Rewritten, rewritten
 from headway.check.search import Found, Search
 from headway.check.shrink import shrink
-from headway.check.strategies.contract import Plain
 from headway.check.silence import silence
+from headway.check.strategies.contract import Plain
 from headway.check.token import Schedule, decode, encode
 from headway.check.verdict import Verdict
 from headway.check.visitor import Visitor

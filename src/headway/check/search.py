@@ -132,6 +132,9 @@ class Search:
             if ending.failed:
                 self._most_steps = MOST_STEPS
                 return Found(ending, execution.deviations, number)
+            if number == 1 and len(execution.units) == 1:  # nobody to choose from, and so one schedule
+                self.exhausted = True
+                return None
             if bounded.exhausted and (whole or seen == visitor.changes):
                 if whole or not visitor.private:
                     self.exhausted = True
