@@ -27,7 +27,7 @@ from conditions import machine, tell, versions
 QUICK = {"lost_update_attribute", "lock_order_two", "account_ordered_locks", "balance_over_await"}
 """One of each kind of failure that is common, one that is correct, and one with tasks."""
 QUICK_TOOLS = {"headway threads access", "headway threads opcode", "headway greenlets access"}
-RATE_LIMIT_S = 120.0
+RATE_LIMIT_S = 60.0
 
 Bugs = dict[str, dict[str, list[Search] | str]]
 Speeds = dict[str, dict[str, list[tuple[float | None, str]]]]

@@ -174,6 +174,8 @@ def _interleave_cannot(program: Program) -> str:
 def _detangle_cannot(program: Program) -> str:
     if program.arm != "asyncio":
         return "asyncio only"
+    if "async def scenario" not in program.path.read_text():
+        return "the program makes its own loop"
     return "threads are not modelled" if "threading" in imported(program) else ""
 
 
