@@ -439,3 +439,31 @@ def test_importing_headway_does_not_load_check() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
     assert ran.stdout == "[]\n"
     assert "explore" in headway.__all__
+
+
+def test_the_time_is_up_also_within_an_execution() -> None:
+    runs: list[int] = []
+
+    def scenario() -> None:
+        runs.append(1)
+        lock = threading.Lock()
+
+        def work() -> None:
+            for _ in range(10 if len(runs) == 1 else 10**9):
+                with lock:
+                    pass
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    # Each step of it takes time, so it is cut off before it has taken steps enough to be called endless.
+    verdict = explore(scenario, granularity="sync", seconds=0.05)
+    assert (verdict.schedules, verdict.exhausted) == (1, False)
+
+
+def test_the_token_is_told_with_what_else_replay_needs() -> None:
+    failure = failure_of(lost_update, also=["json"])
+    assert f"replay: headway.replay(scenario, {failure.token!r}, also=['json'])" in str(failure)

@@ -29,7 +29,7 @@ class Blocked:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an execution ended: `ok`, `exception`, `deadlock`, `lost-wakeup` or `livelock`."""
+    """How an execution ended: `ok`, `exception`, `deadlock`, `lost-wakeup`, `livelock`; `cut`: the budget was first."""
 
     kind: str
     unit: str = ""
@@ -41,7 +41,7 @@ class Ending:
     @property
     def failed(self) -> bool:
         """It is worth a report."""
-        return self.kind != "ok"
+        return self.kind not in ("ok", "cut")
 
     @property
     def signature(self) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ among the units that could go on. So the choices alone decide what happens, and 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from headway.check.watcher import Watcher
 
 __all__ = ["Execution", "Stop"]
+
+# Taken before anything is doubled.
+_now = time.monotonic
 
 SPIN = 500
 """Points that a unit passes without a switch before others get a turn."""
@@ -79,6 +83,8 @@ class Execution:
         self.at_end: list[Callable[[], None]] = []
         """Called when all units have ended; may find that the scenario has failed after all."""
         self.most_steps = MOST_STEPS
+        self.ends_at: float | None = None
+        """On the real monotonic clock; one that runs longer is cut off, and says nothing."""
         self.idle = 0
         """Times that units offered their turn since anything changed."""
         self._fair = False
@@ -334,6 +340,9 @@ class Execution:
         taken = sum(unit.steps * (TURN if unit.inner else 1) for unit in self.units)
         if taken > self.most_steps:
             self.end(livelock(self.live, taken))
+            return False
+        if self.ends_at is not None and _now() > self.ends_at:
+            self.end(Ending("cut"))
             return False
         if taken > FREE_STEPS:
             self._fair = True

@@ -40,7 +40,8 @@ def failure(
     details = tell(ending, recorder, token, number, options)
     details["race"] = race.told() if race is not None else None
     report = text(details)
-    error = ScheduleFailure(f"{report}\nreplay: headway.replay(scenario, {token!r})")
+    also = f", also={list(options.also)!r}" if options.also else ""
+    error = ScheduleFailure(f"{report}\nreplay: headway.replay(scenario, {token!r}{also})")
     error.token = token
     error.kind = ending.kind
     error.report = report

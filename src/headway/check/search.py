@@ -81,6 +81,7 @@ class Search:
         self._random = Random(options.seed)
         self._focus = Focus(self._random)
         self._most_steps = MOST_STEPS
+        self._ends_at: float | None = None
         self.schedules = 0
         self.exhausted = False
         self.execution: Execution | None = None
@@ -95,6 +96,7 @@ class Search:
         execution = self.execution = Execution(self._carriers, strategy, watcher)
         execution.points_at_release = not self._learns
         execution.most_steps = self._most_steps
+        execution.ends_at = self._ends_at
         return execution.run(self._scenario), execution
 
     def look(self) -> Found | None:
@@ -115,6 +117,7 @@ class Search:
             visitor.everything = whole if systematic else number % WHOLE_EVERY == 0
             if learns:
                 visitor.learn()
+            self._ends_at = end if number > 1 else None  # the first one says how long one takes
             watcher = self.lookout.watcher(number) if self._watches else None
             ending, execution = self.once(strategy, watcher)
             if watcher is not None:
@@ -124,6 +127,8 @@ class Search:
                 ending = raised(execution.units[0], _diverged(bounded.diverged))
             if learns:
                 visitor.learnt()
+            if ending.kind == "cut":
+                return None
             self.schedules = number
             if number == 1:  # so many does it take when nobody disturbs it
                 self._most_steps = max(MOST_STEPS, 20 * sum(unit.steps for unit in execution.units))
@@ -131,6 +136,7 @@ class Search:
                 raise ending.error
             if ending.failed:
                 self._most_steps = MOST_STEPS
+                self._ends_at = None
                 return Found(ending, execution.deviations, number)
             if number == 1 and len(execution.units) == 1:  # nobody to choose from, and so one schedule
                 self.exhausted = True

@@ -74,7 +74,7 @@ class Replaying(Plain):
         )
         return ReplayDiverged(
             self.diverged + changed,
-            hint="explore again without the token, or check out the recorded revision"
+            hint="explore again without the token, or check out the recorded revision; `also` must be the same, too"
             if recorded != now
             else "does it use randomness, the time of day, or the order of a set?",
         )
