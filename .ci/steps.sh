@@ -141,7 +141,7 @@ in_sid() {
         mount --rbind /dev "$SID/dev"
         mount --bind /sys "$SID/sys"
         exec chroot "$SID" env -i PATH=/usr/bin:/bin HOME=/root LANG=C.UTF-8 CI="$CI" HEADWAY_CI="$HEADWAY_CI" \
-            PYTEST_ADDOPTS="$PYTEST_ADDOPTS" \
+            PYTEST_ADDOPTS="$PYTEST_ADDOPTS" HEADWAY_SEEDS=1 \
             bash -euc "cd \"$1/tree\" && \"$1/venv/bin/python\" -VV && \"$1/venv/bin/python\" -m pytest -q tests $2"
     ' in_sid "$inside" "${ONCE[*]}"
 }

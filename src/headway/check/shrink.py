@@ -16,7 +16,7 @@ _now = time.monotonic
 Deviations = dict[tuple[int, int], int]
 
 MOST_TRIES = 300
-MOST_SECONDS = 3.0
+MOST_SECONDS = 2.0
 
 
 def shrink(deviations: Deviations, fails: Callable[[Deviations], Deviations | None]) -> Deviations:
