@@ -48,6 +48,12 @@ def write(pytester: pytest.Pytester, body: str, bank: str = BANK) -> Path:
     return pytester.makepyfile(test_bank=bank + body)
 
 
+@pytest.fixture(autouse=True)
+def _as_at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CI", "BUILD_NUMBER", "PYTEST_ADDOPTS"):  # pytest says more in CI
+        monkeypatch.delenv(name, raising=False)
+
+
 def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
     return pytester.runpytest_subprocess(*args)
 
