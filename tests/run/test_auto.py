@@ -42,6 +42,7 @@ def report_of(fn: object, count: int) -> headway.Report:
     return report
 
 
+@pytest.mark.known_time  # its first calls are measured: a machine that stands still meanwhile makes them long
 def test_calls_too_short_to_send_stay_with_the_caller() -> None:
     (stage,) = report_of(tiny, 20_000).stages
     assert stage.on == "serial"
