@@ -139,8 +139,8 @@ def test_objects_go_away_when_they_do_where_nobody_watches() -> None:
         gc.collect()
         seen.append(gone() is None)
 
-    explore(scenario, schedules=30)
-    assert len(seen) >= 30
+    verdict = explore(scenario, schedules=30)
+    assert len(seen) >= verdict.schedules  # fewer where these are all
     assert len(set(seen)) == 1
 
 
