@@ -1,9 +1,12 @@
 """What functions and classes captured when they were made is under control, and put back."""
 
 import dataclasses
+import importlib
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,3 +82,50 @@ def test_the_shortest_sleep_lets_others_come_first() -> None:
         assert done
 
     explore(scenario, granularity="sync")
+
+
+def test_what_a_scenario_imports_has_the_real_things_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imported_late.py").write_text(
+        "from threading import Event, Lock, RLock\n"
+        "from time import monotonic\n"
+        "def stamp(now=monotonic): return now()\n"
+        "class Guard:\n"
+        "    make = staticmethod(Lock)\n"
+        "    clock = monotonic\n"
+        "done = Event()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    seen: list[Any] = []
+
+    def scenario() -> None:
+        late = importlib.import_module("imported_late")
+        seen.append(late.Lock)
+
+    explore(scenario, schedules=2)
+    late: Any = sys.modules.pop("imported_late")
+    assert seen[0] is not threading.Lock
+    assert (late.Event, late.Lock, late.RLock) == (threading.Event, threading.Lock, threading.RLock)
+    assert late.monotonic is late.Guard.clock is late.stamp.__defaults__[0] is time.monotonic
+    assert not late.done.is_set()
+
+
+@pytest.mark.parametrize("made", ["Condition", "Event", "Semaphore"])
+def test_all_threads_use_one_real_thing_outside_an_execution(made: str) -> None:
+    found: list[Any] = []
+    explore(lambda: found.append(getattr(threading, made)()), schedules=1)
+    waiting = threading.Barrier(8)
+    real: list[Any] = []
+
+    def look() -> None:
+        waiting.wait()
+        real.append(found[0]._outside())
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(real) == 8
+    assert len(set(map(id, real))) == 1

@@ -30,8 +30,8 @@ _lock_type: type = type(_thread.allocate_lock())
 _rlock_type: type = type(_thread.RLock())
 
 
-def _names() -> dict[int, Any]:
-    """The real thing's identity to its double."""
+def _pairs() -> list[tuple[Any, Any]]:
+    """The real things, each with its double; of two that have the same double the one that people use comes first."""
     pairs: list[tuple[Any, Any]] = [
         (threading.Lock, lock.Lock),
         (_thread.allocate_lock, lock.Lock),
@@ -49,10 +49,11 @@ def _names() -> dict[int, Any]:
         *clock.DOUBLES.values(),
         *policy.doubles(),
     ]
-    return {id(real): double for real, double in pairs if real is not None}
+    return [pair for pair in pairs if pair[0] is not None]
 
 
-_DOUBLES = _names()
+_DOUBLES = {id(real): double for real, double in _pairs()}
+_REAL = {id(double): real for real, double in reversed(_pairs())}
 
 
 class _NoStop(logging.Filter):
@@ -73,6 +74,7 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
         setattr(place, name, double)
 
     put(threading, "_counter", vars(threading)["_counter"])  # to be put back
+    before = set(sys.modules)
     no_stop = _NoStop()
     pool_log = logging.getLogger("concurrent.futures")
     pool_log.addFilter(no_stop)
@@ -95,7 +97,23 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
                 delattr(place, name)
             else:
                 setattr(place, name, real)
+        _back_in_new_modules(before)
         pool_log.removeFilter(no_stop)
+
+
+def _back_in_new_modules(before: set[str]) -> None:
+    """Give the real things to what was imported meanwhile and found doubles under their names."""
+    new = [module for name, module in list(sys.modules.items()) if name not in before and _is_program(module)]
+    for module in new:
+        for name, value in list(vars(module).items()):
+            if id(value) in _REAL:
+                setattr(module, name, _REAL[id(value)])
+    if new:
+        lend_captured(_REAL, ("headway.check",))
+
+
+def _is_program(module: object) -> bool:
+    return isinstance(module, ModuleType) and not module.__name__.startswith("headway.check")
 
 
 _PLAIN = (str, int, float, bytes, bool, type(None), tuple, ModuleType)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 from types import CodeType, FrameType
+from typing import Any
 
 from headway.check.names import Made, line_of, name_of
 
@@ -12,12 +14,14 @@ __all__ = ["Place", "outside", "short"]
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_making = _thread.RLock()
+"""Held while a real thing is made: a real lock, taken before anything is doubled."""
 
 
 class Place:
     """One of those; made where a program makes a lock."""
 
-    __slots__ = ("__weakref__", "_made", "_made_inside", "inner")
+    __slots__ = ("__weakref__", "_made", "_made_inside", "_real", "inner")
     noun = "lock"
 
     def __init__(self) -> None:
@@ -33,6 +37,18 @@ class Place:
         self._made_inside: Made | None = None if library is None else (library.f_code, library.f_lasti)
         self.inner = library is not None
         """Is it a part of something else, as the conditions of a queue?"""
+        self._real: Any = None
+
+    def _outside(self) -> Any:
+        """The real thing, for who uses this outside an execution; the same one for all threads."""
+        if self._real is None:
+            with _making:
+                if self._real is None:
+                    self._real = self._make_real()
+        return self._real
+
+    def _make_real(self) -> Any:
+        raise NotImplementedError
 
     @property
     def described(self) -> str:

@@ -31,7 +31,7 @@ def _deadline(timeout: float | None) -> int | None:
 class Condition(Place):
     """A `threading.Condition`: to release the lock and to stand in line is one step, as with the real one."""
 
-    __slots__ = ("_lock", "_real", "_waiters", "acquire", "missed", "release")
+    __slots__ = ("_lock", "_waiters", "acquire", "missed", "release")
     noun = "condition"
 
     def __init__(self, lock: Any = None) -> None:
@@ -42,7 +42,6 @@ class Condition(Place):
         self._waiters: deque[Unit] = deque()
         self.missed = False
         """Was it notified when nobody waited?"""
-        self._real: Any = None
 
     def __enter__(self) -> Any:
         return self._lock.__enter__()
@@ -50,11 +49,9 @@ class Condition(Place):
     def __exit__(self, *exc: object) -> Any:
         return self._lock.__exit__(*exc)
 
-    def _outside(self) -> Any:
-        if self._real is None:
-            real: Any = _RealCondition
-            self._real = real(self._lock)
-        return self._real
+    def _make_real(self) -> Any:
+        real: Any = _RealCondition
+        return real(self._lock)
 
     def wait(self, timeout: float | None = None) -> bool:
         """As `threading.Condition.wait`."""
@@ -139,7 +136,7 @@ class Condition(Place):
 class Event(Place):
     """A `threading.Event`."""
 
-    __slots__ = ("_flag", "_real", "_waiters", "missed")
+    __slots__ = ("_flag", "_waiters", "missed")
     noun = "event"
     passes = "last"
     """Who finds it set learns from the unit that set it; one that sets it once more tells nobody anything."""
@@ -150,12 +147,12 @@ class Event(Place):
         self._waiters: list[Unit] = []
         self.missed = False
         """Was it set, and cleared again?"""
-        self._real: Any = None
 
-    def _outside(self) -> Any:
-        if self._real is None:
-            self._real = _RealEvent()
-        return self._real
+    def _make_real(self) -> Any:
+        made = _RealEvent()
+        if self._flag:
+            made.set()
+        return made
 
     def is_set(self) -> bool:
         """As `threading.Event.is_set`."""
@@ -195,6 +192,7 @@ class Event(Place):
             assert execution is not None
             execution.sync(me, "clear", self)
             self.missed |= self._flag
+            self._real = None
         self._flag = False
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -234,7 +232,7 @@ class Event(Place):
 class Semaphore(Place):
     """A `threading.Semaphore`."""
 
-    __slots__ = ("_real", "_value")
+    __slots__ = ("_value",)
     noun = "semaphore"
     passes = "each"
     """Who takes a permit learns from the unit that gave it, in the order in which they were given."""
@@ -244,12 +242,9 @@ class Semaphore(Place):
             raise ValueError("semaphore initial value must be >= 0")
         super().__init__()
         self._value = value
-        self._real: Any = None
 
-    def _outside(self) -> Any:
-        if self._real is None:
-            self._real = _RealSemaphore(self._value)
-        return self._real
+    def _make_real(self) -> Any:
+        return _RealSemaphore(self._value)
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """As `threading.Semaphore.acquire`."""

@@ -40,7 +40,7 @@ def deadline_of(execution: Execution, blocking: bool, timeout: float) -> int | N
 class Lock(Place):
     """A `threading.Lock` at points. Outside an execution it is a real one."""
 
-    __slots__ = ("_execution", "_holder", "_real")
+    __slots__ = ("_execution", "_holder")
     noun = "lock"
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Lock(Place):
         """As `threading.Lock.acquire`."""
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
-            return self._real.acquire(blocking, timeout)
+            return bool(self._real.acquire(blocking, timeout))
         if self._execution is not execution:  # what an execution before left locked is free
             self._execution = execution
             self._holder = None
@@ -99,7 +99,7 @@ class Lock(Place):
         """As `threading.Lock.locked`."""
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
-            return self._real.locked()
+            return bool(self._real.locked())
         execution.sync(execution.running, "locked", self)
         return self._holder is not None and self._execution is execution
 
@@ -140,7 +140,7 @@ class Lock(Place):
 class RLock(Place):
     """A `threading.RLock` at points. Taking it again is no point: nobody else can tell."""
 
-    __slots__ = ("_count", "_execution", "_holder", "_real")
+    __slots__ = ("_count", "_execution", "_holder")
     noun = "lock"
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class RLock(Place):
         self._execution: Execution | None = None
         self._holder: Unit | None = None
         self._count = 0
-        self._real: Any = _real_rlock()
+        self._real = _real_rlock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As `threading.RLock.acquire`."""

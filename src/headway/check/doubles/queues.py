@@ -21,7 +21,7 @@ _RealSimpleQueue = queue.SimpleQueue
 class SimpleQueue(Place):
     """A `queue.SimpleQueue`."""
 
-    __slots__ = ("_items", "_real")
+    __slots__ = ("_items",)
     noun = "queue"
     passes = "each"
     """Who takes an item learns from the unit that put it."""
@@ -29,14 +29,12 @@ class SimpleQueue(Place):
     def __init__(self) -> None:
         super().__init__()
         self._items: deque[Any] = deque()
-        self._real: Any = None
 
-    def _outside(self) -> Any:
-        if self._real is None:
-            self._real = _RealSimpleQueue()
-            while self._items:
-                self._real.put(self._items.popleft())
-        return self._real
+    def _make_real(self) -> Any:
+        made: queue.SimpleQueue[Any] = _RealSimpleQueue()
+        while self._items:
+            made.put(self._items.popleft())
+        return made
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """As `queue.SimpleQueue.put`."""
