@@ -30,6 +30,7 @@ class Unit:
         "done",
         "gate",
         "greenlet",
+        "held",
         "ident",
         "inner_unit",
         "kind",
@@ -88,6 +89,8 @@ class Unit:
         self.locals: dict[object, Any] = {}
         """What `threading.local` objects hold for it, by their identity."""
 
+        self.held: set[Any] = set()
+        """The locks that it has."""
         self.inner_unit: Unit | None = None
         """Which of those that share its carrier runs now."""
 

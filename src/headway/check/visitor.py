@@ -1,7 +1,10 @@
 """Accesses as points: which of them matter is learnt while the program runs.
 
-An access to what only one unit ever touches commutes with whatever the others do, so it need not be a point. Which
-sites those are is not known beforehand: in an execution that learns, each variable remembers who touched it.
+An access to what only one unit ever touches commutes with whatever the others do, so it need not be a point; nor need
+one to what all touch under one and the same lock: nobody else comes to it before that lock is free, whose acquisition
+is a point (Lipton, "Reduction: a method of proving properties of parallel programs", CACM 1975). Which sites those are
+is not known beforehand: in an execution that learns, each variable remembers who touched it and which locks they held
+(Savage et al., "Eraser: a dynamic data race detector for multithreaded programs", TOCS 1997).
 """
 
 from __future__ import annotations
@@ -10,9 +13,13 @@ import _thread
 from array import array
 from collections import deque
 from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
 from headway.check.site import STRUCTURE, Site
 from headway.check.world import world
+
+if TYPE_CHECKING:
+    from headway.check.unit import Unit
 
 __all__ = ["Visitor"]
 
@@ -32,7 +39,7 @@ class Visitor:
         """All accesses are points, also those to what nobody shares: for what is shared and does not show it, such as
         objects that go away with their last reference."""
         self.private: set[Site] = set()
-        """Sites where nothing shared has been seen so far."""
+        """Sites where nothing has been seen so far that others could disturb."""
         self._learning = False
         self._touched: dict[tuple[int, Hashable], _Touched] = {}
         self._seen: set[Site] = set()
@@ -44,7 +51,7 @@ class Visitor:
         self._seen.clear()
 
     def learnt(self) -> None:
-        """It is over: sites where nothing shared was seen are points no longer."""
+        """It is over: sites where nothing was seen that others could disturb are points no longer."""
         self._learning = False
         for site in self._seen:
             if site.shared is None:
@@ -61,7 +68,7 @@ class Visitor:
         me = execution.running
         me.steps += 1
         if self._learning and len(execution.live) > 1:
-            self._note(me.number, site, owner, name, write)
+            self._note(me, site, owner, name, write)
         if execution.watcher is not None:
             execution.watcher.accessed(me, site, owner, name, write)
         if (execution.alone or (site.shared is False and not self.everything)) and me.steps < me.limit:
@@ -75,7 +82,7 @@ class Visitor:
             execution.idle = 0
         execution.arrive(me)
 
-    def _note(self, unit: int, site: Site, owner: object, name: Hashable, write: bool) -> None:
+    def _note(self, me: Unit, site: Site, owner: object, name: Hashable, write: bool) -> None:
         self._seen.add(site)
         if owner is None:  # a line: it may do anything
             self._share(site)
@@ -87,10 +94,11 @@ class Visitor:
         key = (id(owner), name)
         known = self._touched.get(key)
         if known is None:
-            known = self._touched[key] = _Touched(unit)
+            known = self._touched[key] = _Touched(me)
         known.written |= write
-        known.several |= known.unit != unit
-        if not (known.written and known.several):
+        known.several |= known.unit is not me
+        known.guards &= me.held
+        if known.guards or not (known.written and known.several):
             known.sites.add(site)
             return
         for other in known.sites:
@@ -107,12 +115,14 @@ class Visitor:
 
 
 class _Touched:
-    """Who touched a variable, and where. What nobody writes is not shared, in this sense."""
+    """Who touched a variable, where, and under which locks. What nobody writes is not shared, in this sense."""
 
-    __slots__ = ("several", "sites", "unit", "written")
+    __slots__ = ("guards", "several", "sites", "unit", "written")
 
-    def __init__(self, unit: int) -> None:
+    def __init__(self, unit: Unit) -> None:
         self.unit = unit
+        self.guards: set[Any] = set(unit.held)
+        """Locks that all have held. Themselves: the identity of one that has gone may be that of another."""
         self.several = False
         self.written = False
         self.sites: set[Site] = set()

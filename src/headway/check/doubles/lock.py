@@ -68,6 +68,7 @@ class Lock(Place):
         if self._holder is not None and not me.unwinding:
             return False
         self._holder = me
+        me.held.add(self)
         if execution.watcher is not None:
             execution.watcher.acquired(me, self)
         return True
@@ -88,6 +89,7 @@ class Lock(Place):
             if me.unwinding:
                 return
             raise RuntimeError("release unlocked lock")
+        self._holder.held.discard(self)
         self._holder = None
         if execution.watcher is not None:
             execution.watcher.released(me, self)
@@ -121,6 +123,7 @@ class Lock(Place):
         if execution is None or execution.ident != _get_ident():
             self._real.release()
             return
+        execution.running.held.discard(self)
         self._holder = None
         if execution.watcher is not None:
             execution.watcher.released(execution.running, self)
@@ -172,6 +175,7 @@ class RLock(Place):
             return False
         self._holder = me
         self._count = 1
+        me.held.add(self)
         if execution.watcher is not None:
             execution.watcher.acquired(me, self)
         return True
@@ -232,6 +236,7 @@ class RLock(Place):
         if self._holder is not execution.running:
             raise RuntimeError("cannot release un-acquired lock")
         count, self._count = self._count, 0
+        self._holder.held.discard(self)
         self._holder = None
         if execution.watcher is not None:
             execution.watcher.released(execution.running, self)
