@@ -6,7 +6,7 @@ C_FLAGS=(-std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden 
 
 # What is the same on every Python runs on the oldest, with the README's command.
 ONCE=(--ignore=tests/test_benchmarks.py --ignore=tests/test_docs.py --ignore=tests/test_docs_code.py
-    --ignore=tests/test_docs_reference.py --ignore=tests/test_layers.py --ignore=tests/cli/map)
+    --ignore=tests/test_docs_reference.py --ignore=tests/test_layers.py --ignore=tests/cli/map --ignore=tests/gil)
 
 # What looks at nothing of Python's that changes from version to version: on the oldest and on the newest two.
 ENDS=(--ignore=tests/test_examples.py --ignore-glob=tests/run/test_channel*.py --ignore=tests/run/test_limit.py
@@ -54,7 +54,7 @@ for line in open(sys.argv[1]):
 }
 
 step_tools() {
-    local -A packages=([gcc]=gcc [clang]=clang [debootstrap]=debootstrap [git]=git [unshare]=util-linux [pypy3]=pypy3)
+    local -A packages=([gcc]=gcc [clang]=clang [debootstrap]=debootstrap [git]=git [unshare]=util-linux [pypy3]=pypy3 [jython]=jython)
     local -a missing=()
     local command
     for command in "${!packages[@]}"; do

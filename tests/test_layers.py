@@ -9,7 +9,7 @@ import headway
 
 ROOT = Path(headway.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-ARMS = ("run", "trace", "check")
+ARMS = ("run", "trace", "check", "gil")
 
 
 def module_of(file: Path) -> str:

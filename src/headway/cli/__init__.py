@@ -16,6 +16,7 @@ VERBS = {
     "report": "headway.cli.report",
     "map": "headway.cli.map",
     "check": "headway.cli.check",
+    "gil": "headway.cli.gil",
 }
 """Verb to the module that defines it as a click command of that name, in the order of the help text."""
 
@@ -79,6 +80,7 @@ def headway(ctx: click.Context) -> None:
     headway report DIR         print the report of a trace again
     headway map MODULE:FUNC    call a function on each line of stdin, concurrently
     headway check FILE.py      run scenarios under one schedule after another
+    headway gil                measure how far threads scale on each interpreter
     """  # noqa: D205, D301 (click's mark for lines that are not to be joined)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -1,0 +1,1 @@
+"""`headway gil`: how far threads scale, measured on any interpreter of the machine."""
