@@ -1,0 +1,1 @@
+"""Handovers: where CPython with the GIL hands it over, as seen while a scenario runs."""
