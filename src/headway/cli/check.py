@@ -48,7 +48,7 @@ _DEFAULTS = {
     metavar="S",
     default=_DEFAULTS["strategy"],
     show_default=True,
-    help="How schedules are chosen: auto mixes walk, pct, pos and bounded.",
+    help="How schedules are chosen: auto mixes focus, pct, pos and bounded.",
 )
 @click.option(
     "--seed",
