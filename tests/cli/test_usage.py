@@ -29,7 +29,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["nothing"], "no such verb: nothing\nhint: one of trace, report, map, check, gil; see headway --help"),
+        (
+            ["nothing"],
+            "no such verb: nothing\nhint: one of trace, report, map, check, gil; see headway --help",
+        ),
         (["prog.py"], "no such verb: prog.py\nhint: headway trace prog.py"),
         (
             ["trace"],
