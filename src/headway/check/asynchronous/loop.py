@@ -8,6 +8,7 @@ import heapq
 from asyncio import base_events
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from headway.check.asynchronous.primitives import note
 from headway.check.asynchronous.ready import take
@@ -23,6 +24,7 @@ from headway.check.asynchronous.units import (
     Task,
     Timer,
     Turn,
+    step_types,
     task_of,
 )
 from headway.check.asynchronous.waits import lost, waiting_tasks
@@ -41,9 +43,24 @@ SPINS = 20
 """Turns of each task that does nothing but give way, before time goes on."""
 
 # Taken before anything is doubled.
+_stop: Any = vars(base_events)["_run_until_complete_cb"]
 _run_forever = base_events.BaseEventLoop.run_forever
 
+copy_context = contextvars.copy_context
+_new = object.__new__
 _Base: Any = base_events.BaseEventLoop
+
+
+def _initial() -> dict[str, Any]:
+    loop = _Base()
+    initial = vars(loop).copy()
+    loop.close()
+    del initial["_asyncgens"]
+    return {**initial, "_debug": False}
+
+
+_INITIAL = _initial()
+"""What asyncio's own loop begins with; all loops share the two containers in it, since nothing is ever put there."""
 
 
 class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what asyncio's own loops are built on
@@ -55,10 +72,24 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
     Else the steps of tasks, and timers that are due at the same time, come in any order.
     """
 
+    __slots__ = (
+        "_carrier",
+        "_current",
+        "_execution",
+        "_generators",
+        "_orders",
+        "_roster",
+        "_timers",
+        "_turns",
+        "_woken",
+    )
+
     def __init__(self) -> None:
-        super().__init__()
+        # Instead of asyncio's own `__init__`, which looks at clocks and the environment, once for each schedule.
+        self.__dict__.update(_INITIAL)
         execution = world.execution
         assert execution is not None
+        self._generators: WeakSet[Any] | None = None
         self._execution: Execution = execution
         self._roster = Roster(execution)
         self._turns: list[Turn | Timer] = []
@@ -67,8 +98,6 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         self._carrier: Unit | None = None
         self._current: LoopUnit | None = None
         self._woken = False
-        self._spins = 0
-        self._given = 0
         if execution.watcher is not None:
             note(execution)
 
@@ -97,7 +126,12 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
             if context is not None:
                 more["context"] = context
             return super().create_task(coro, name=name, **more)
-        return Task(coro, loop=self, name=name, context=context, **more)
+        task = Task.__new__(Task)
+        self._orders += 1
+        task._order = self._orders  # asyncio asks for the hash while it makes the task
+        task.unit = None
+        task.__init__(coro, loop=self, name=name, context=context, **more)  # type: ignore[misc]
+        return task
 
     def call_soon(
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
@@ -105,14 +139,24 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         """As `loop.call_soon`."""
         if self._closed:
             self._check_closed()
-        turn = Turn(callback, args, self, context)
+        # A call of the class would take as long as all the rest.
+        turn = _new(Turn)
+        turn._callback = callback
+        turn._args = args
+        turn._context = copy_context() if context is None else context
+        turn._loop = self
+        turn._cancelled = False
         current = turn.by = self._current if self._execution.running is self._carrier else None
-        task = task_of(callback)
+        task = callback.__self__ if type(callback) in step_types else task_of(callback)  # type: ignore[attr-defined]
         if task is None:
             turn.way = CALLBACK
             turn.unit = self._roster.of_callbacks()
         else:
-            unit: LoopUnit | None = getattr(task, "unit", None)
+            unit: LoopUnit | None
+            try:
+                unit = task.unit
+            except AttributeError:  # a task that the program has made by itself
+                unit = None
             if unit is None:
                 unit = self._roster.of_task(task, self._current)
             turn.unit = unit
@@ -166,7 +210,21 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
 
     def set_debug(self, enabled: bool) -> None:
         """Does nothing: debug mode measures real time."""
-        self._debug = False
+
+    # Each future and task that is made asks for it: a call that gives False, without a frame of Python.
+    get_debug = bool
+
+    @property
+    def _asyncgens(self) -> WeakSet[Any]:
+        """Those that are being iterated; few programs have any."""
+        if self._generators is None:
+            self._generators = WeakSet()
+        return self._generators
+
+    @property
+    def generates(self) -> bool:
+        """Was there an asynchronous generator?"""
+        return self._generators is not None
 
     def shutdown_asyncgens(self) -> Any:
         """As `loop.shutdown_asyncgens`."""
@@ -190,9 +248,10 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         super().close()
 
     def __del__(self, *args: Any) -> None:
-        ending = self._execution.ending
-        if ending is None or ending.kind == "ok":  # else the execution was cut off, and nobody could close it
-            super().__del__(*args)
+        if not self._closed:
+            ending = self._execution.ending
+            if ending is None or ending.kind == "ok":  # else it was cut off, and nobody could close the loop
+                super().__del__(*args)
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         """What nobody handles is a failure of the scenario; asyncio only logs it."""
@@ -213,89 +272,123 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         execution = self._execution
         if world.execution is not execution or here() is None:
             raise RuntimeError("this event loop was made under check, in an execution that is over")
+        me = execution.running
         before = self._carrier, self._current
-        self._carrier, self._current = execution.running, None
+        self._carrier, self._current = me, None
         try:
             _run_forever(self)
         finally:
             self._carrier, self._current = before
+            me.owner = None  # an object of the program may lead back to the loop, and both are to go at once
+
+    def run_task(self, task: Any) -> None:
+        """As `loop.run_until_complete`, for the task that is the scenario."""
+        task.add_done_callback(_stop)
+        try:
+            self.run_forever()
+        finally:
+            task.remove_done_callback(_stop)
+        if not task.done():
+            raise RuntimeError("Event loop stopped before Future completed.")
+        task.result()
 
     def _run_once(self) -> None:
         execution = self._execution
+        live = execution.live
         me = execution.running
         me.steps += 1
         last: Unit = me
-        live = execution.live
-        while not self._stopping:
-            if execution.stopping or len(live) > 1 or self._spins > SPINS:
-                self._point(execution, me)
-            if not self._turns:
+        turns = self._turns
+        stopping = False
+        spins = 0
+        until_tally = SPIN
+        while True:
+            if self._stopping and not stopping:
+                stopping = True
+                self._turns = []  # `stop` lets those have their turn that were ready before
+            if stopping:
+                if not turns:
+                    return
+            elif spins > SPINS or len(live) > 1 or execution.stopping:
+                spins = self._point(execution, me, spins)
+            if len(turns) == 1:
+                turn = turns.pop()
+                if turn._cancelled:
+                    continue
+                last = unit = turn.unit
+                if unit.steps >= unit.limit:  # nobody else is there, but it may spin
+                    execution.pick([unit], unit, unit)
+            elif turns:
+                chosen = take(turns, execution, last)
+                if chosen is None:
+                    continue
+                turn = chosen
+                last = unit = turn.unit
+            else:
                 self._wait(execution, me)
                 continue
-            turn = take(self._turns, execution, last)
-            if turn is not None:
-                last = self._give(turn, execution, me)
-        # `stop` lets those have their turn that were ready before.
-        batch = self._turns
-        later: list[Turn | Timer] = []
-        while batch:
-            self._turns = later
-            turn = take(batch, execution, last)
-            if turn is not None:
-                last = self._give(turn, execution, me)
-                later = self._turns
-        self._turns = later
+            spins = spins + 1 if turn.way == YIELD else 0
+            until_tally -= 1
+            if not until_tally:
+                until_tally = SPIN
+                me.kind, me.owner = "turn", self
+                execution.tally(me)
+            self._current = unit
+            watcher = execution.watcher
+            if watcher is not None:
+                me.inner_unit = unit
+                goes_on(unit, watcher)
+            try:
+                args = turn._args
+                if args:
+                    turn._context.run(turn._callback, *args)
+                else:
+                    turn._context.run(turn._callback)
+            except (SystemExit, KeyboardInterrupt, Stop):
+                raise
+            except BaseException as error:
+                self.call_exception_handler(
+                    {"message": f"Exception in callback {turn!r}", "exception": error, "handle": turn}
+                )
+            finally:
+                unit.steps += 1
+                self._current = None
+                if watcher is not None:
+                    me.inner_unit = None
+            if watcher is not None and execution.watcher is not None:
+                gives_way(unit, self._roster.tasks, execution.watcher)
 
-    def _point(self, execution: Execution, me: Unit) -> None:
-        """Other threads may come in between, and time may go on for tasks that do nothing but give way."""
-        spins = self._spins > SPINS * len(self._turns)
+    def _point(self, execution: Execution, me: Unit, spins: int) -> int:
+        """Other threads may come in between, and time may go on for tasks that do nothing but give way.
+
+        Args:
+            execution: The loop's.
+            me: The loop's carrier.
+            spins: Turns since anybody did more than that.
+        Returns:
+            The same, or 0 if time has gone on.
+        """
+        enough = spins > SPINS * len(self._turns)
         if execution.stopping:
             execution.stopped(me)
             if not self._turns and not self._timers:
                 raise Stop
         elif len(execution.live) > 1:
-            if spins:
+            if enough:
                 me.deadline_ns = self._next_time()
                 execution.give_way(me)
             elif self._turns:
                 execution.sync(me, "turn", self)
             if execution.watcher is not None:
                 execution.watcher.acquired(me, self)
-        elif spins:
-            self._spins = 0
+        elif enough:
+            spins = 0
             due = self._next_time()
             if due is not None:
                 execution.now_ns = max(execution.now_ns, due)
-        if spins:
+        if enough:
             self._ring(execution.now_ns)
-
-    def _give(self, turn: Turn | Timer, execution: Execution, me: Unit) -> Unit:
-        """Call what has its turn."""
-        unit = turn.unit
-        self._given += 1
-        if self._given % SPIN == 0:
-            me.kind, me.owner = "turn", self
-            execution.tally(me)
-        self._spins = self._spins + 1 if turn.way == YIELD else 0
-        self._current = unit
-        if execution.watcher is not None:
-            me.inner_unit = unit
-            goes_on(unit, execution.watcher)
-        try:
-            turn._context.run(turn._callback, *turn._args)
-        except (SystemExit, KeyboardInterrupt, Stop):
-            raise
-        except BaseException as error:
-            self.call_exception_handler(
-                {"message": f"Exception in callback {turn!r}", "exception": error, "handle": turn}
-            )
-        finally:
-            unit.steps += 1
-            self._current = None
-            me.inner_unit = None
-        if execution.watcher is not None:
-            gives_way(unit, self._roster.tasks, execution.watcher)
-        return unit
+        return spins
 
     # ---- time ----
 

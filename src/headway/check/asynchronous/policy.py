@@ -13,7 +13,7 @@ from headway.check.asynchronous.refusing import refuse
 from headway.check.asynchronous.units import Task
 from headway.check.world import here
 
-__all__ = ["doubles", "put_doubles"]
+__all__ = ["doubles", "put_doubles", "set_event_loop"]
 
 # Taken before anything is doubled.
 _all_tasks = tasks.all_tasks
@@ -41,11 +41,8 @@ class Policy:
 
     def set_event_loop(self, loop: Any) -> None:
         """For the calling unit."""
-        me = here()
-        if me is None:
+        if not set_event_loop(loop):
             self._outside().set_event_loop(loop)
-        else:
-            me.locals[_KEY] = loop
 
     def new_event_loop(self) -> Any:
         """One under control."""
@@ -59,6 +56,14 @@ class Policy:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._outside(), name)
+
+
+def set_event_loop(loop: Any) -> bool:
+    """For the calling unit; false if it is none."""
+    me = here()
+    if me is not None:
+        me.locals[_KEY] = loop
+    return me is not None
 
 
 def all_tasks(loop: Any = None) -> set[Any]:

@@ -21,14 +21,16 @@ def take(turns: list[Turn | Timer], execution: Execution, last: Unit) -> Turn | 
         execution: Chooses.
         last: The unit that went on last.
     """
-    if len(turns) == 1:
-        turn = turns.pop()
-        if turn._cancelled:
-            return None
-        unit = turn.unit
-        if unit.steps >= unit.limit:  # nobody else is there, but it may spin
-            execution.pick([unit], unit, unit)
-        return turn
+    if len(turns) == 2:
+        # What the rest does, in fewer steps for the most frequent case.
+        first, second = turns
+        if first.way == CALLBACK or second.way == CALLBACK or first._cancelled or second._cancelled:
+            pass
+        elif second.way == YIELD and _others_first(second, turns, 1):
+            return turns.pop(0)
+        else:
+            unit = first.unit
+            return turns.pop(0 if execution.pick([unit, second.unit], last, unit) is unit else 1)
     units: list[Unit] = []
     places: list[int] = []
     callbacks = cancelled = False

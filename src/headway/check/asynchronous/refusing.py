@@ -70,6 +70,8 @@ def refuse(what: str) -> NoReturn:
 class Refusing:
     """Has the methods of a loop that are refused."""
 
+    __slots__ = ()
+
 
 def _refused(name: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> NoReturn:

@@ -100,14 +100,17 @@ class Roster:
             self._never_awaited()
         # Subtle: asyncio keeps all tasks in one set, and those of the next execution have the same hashes. None may be
         # left for the collector of cycles, or they pile up there.
+        told = self._execution.ending is not None or self._execution.watcher is not None
         for unit in self.tasks:
-            unit.forget()
+            if told:
+                unit.keep_name()
+            unit.task = None
         self._others.clear()
 
     def _never_retrieved(self) -> None:
         for unit in self.tasks:
             task = unit.task
-            if task.done() and not task.cancelled() and getattr(task, "_log_traceback", False):
+            if getattr(task, "_log_traceback", False) and task.done() and not task.cancelled():
                 error = task.exception()
                 if error is not None and not isinstance(error, Stop):
                     self._execution.end(raised(unit, error))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from asyncio import constants, events, runners
+from asyncio import constants, runners
 from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
 from headway.check.asynchronous.loop import Loop
+from headway.check.asynchronous.policy import set_event_loop
 from headway.check.greenlets.hub import stuck
 from headway.check.world import world
 
@@ -34,11 +35,11 @@ def runnable(scenario: Callable[[], Any]) -> Callable[[], object]:
 def _run(main: Any) -> None:
     """As `asyncio.run`, in fewer steps where nothing is left to be done."""
     loop = Loop()
-    events.set_event_loop(loop)
+    set_event_loop(loop)
     try:
         task = loop.create_task(main)
         try:
-            loop.run_until_complete(task)
+            loop.run_task(task)
         except Exception as error:
             loop.failed(task, error)
             raise
@@ -46,7 +47,7 @@ def _run(main: Any) -> None:
         try:
             _finish(loop)
         finally:
-            events.set_event_loop(None)
+            set_event_loop(None)
             loop.close()
 
 
@@ -54,7 +55,7 @@ def _finish(loop: Any) -> None:
     if loop.all_tasks():
         cancel: Any = vars(runners)["_cancel_all_tasks"]
         cancel(loop)
-    if loop._asyncgens:
+    if loop.generates:
         loop.run_until_complete(loop.shutdown_asyncgens())
     if loop._default_executor is not None:
         most_s = getattr(constants, "THREAD_JOIN_TIMEOUT", None)

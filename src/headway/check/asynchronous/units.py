@@ -14,7 +14,19 @@ from headway.check.unit import Unit
 if TYPE_CHECKING:
     from headway.check.asynchronous.loop import Loop
 
-__all__ = ["CALLBACK", "STEP", "TIMER", "YIELD", "Future", "LoopUnit", "Task", "Timer", "Turn", "task_of"]
+__all__ = [
+    "CALLBACK",
+    "STEP",
+    "TIMER",
+    "YIELD",
+    "Future",
+    "LoopUnit",
+    "Task",
+    "Timer",
+    "Turn",
+    "step_types",
+    "task_of",
+]
 
 CALLBACK = 0
 """Given to `call_soon` by the program or by asyncio: in the order in which they were given."""
@@ -55,10 +67,9 @@ class LoopUnit(Unit):
         """As people know it."""
         return f"task {self.name}" if self.task is not None else self.name
 
-    def forget(self) -> None:
-        """Let go of the task."""
+    def keep_name(self) -> None:
+        """The task will go, and its name is asked for later."""
         self._name = self.name
-        self.task = None
 
 
 def _nothing() -> None:
@@ -66,29 +77,21 @@ def _nothing() -> None:
 
 
 class Turn(events.Handle):
-    """A callback that is ready to be called."""
+    """A callback that is ready to be called. The loop makes one in its `call_soon`, attribute by attribute."""
 
     __slots__ = ("by", "unit", "way")
-
-    def __init__(
-        self,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        loop: Loop,
-        context: contextvars.Context | None,
-    ) -> None:
-        # As `Handle.__init__`, which asks for the loop's debug mode each time.
-        self._context = contextvars.copy_context() if context is None else context
-        self._loop = loop
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
-        self.unit: LoopUnit
-        self.way: int
-        self.by: LoopUnit | None
+    if TYPE_CHECKING:
+        _callback: Callable[..., object]
+        _context: contextvars.Context
+        _loop: Loop
+        unit: LoopUnit
+        way: int
+        by: LoopUnit | None
         """Who gave it to the loop."""
+
+    # Of debug mode, which measures real time. They stand in place of the slots of `Handle`.
+    _repr = None
+    _source_traceback = None
 
 
 class Timer(events.TimerHandle):
@@ -137,6 +140,8 @@ class Task(asyncio.Task[Any]):
     """A task whose place in a set is the same each time, and that knows its unit."""
 
     __slots__ = ("_order", "unit")
+    if TYPE_CHECKING:
+        unit: LoopUnit | None
 
     def __hash__(self) -> int:
         try:
@@ -146,19 +151,22 @@ class Task(asyncio.Task[Any]):
         return order
 
 
-# A task's steps are objects of a type that only C knows, its wake-ups methods in C. Of tasks that are written in Python
-# both are bound methods.
+# A task's wake-ups are methods in C. Of tasks that are written in Python, both steps and wake-ups are bound methods.
 _method_in_c = type(len)
 _PyTask: Any = vars(asyncio.tasks)["_PyTask"]
+step_types: set[type] = set()
+"""What the steps of tasks are, of a type that only C knows: learnt at the first one."""
 
 
 def task_of(callback: Any) -> Any:
     """The task that a callback is a step of; None for a plain callback."""
     kind = type(callback)
-    if kind.__name__ == "TaskStepMethWrapper":
-        return callback.__self__
     if kind is _method_in_c:
         return callback.__self__ if callback.__name__ == "task_wakeup" else None
-    if kind is MethodType and callback.__name__ in ("__step", "__wakeup"):
-        return callback.__self__ if isinstance(callback.__self__, _PyTask) else None
+    if kind is MethodType:
+        is_step = callback.__name__ in ("__step", "__wakeup") and isinstance(callback.__self__, _PyTask)
+        return callback.__self__ if is_step else None
+    if kind.__name__ == "TaskStepMethWrapper":
+        step_types.add(kind)
+        return callback.__self__
     return None
