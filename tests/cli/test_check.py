@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -216,9 +218,26 @@ def test_colour_is_for_terminals_that_want_it(headway: Headway, bank: Callable[[
     bank(SCENARIO)
     assert "\x1b" not in headway("check", "bank.py").stdout
     forced = headway("check", "bank.py", env={"FORCE_COLOR": "1", "TERM": "xterm-256color"})
-    assert "\x1b[1;31m" in forced.stdout
+    assert "\x1b[31m\x1b[1m" in forced.stdout
     plain = headway("check", "bank.py", env={"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "xterm-256color"})
-    assert "\x1b[1;31m" not in plain.stdout
+    assert "\x1b" not in plain.stdout
+
+
+def test_a_finding_is_told_where_rich_is_missing(bank: Callable[[str], Path], tmp_path: Path) -> None:
+    bank(SCENARIO)
+    code = (
+        "import sys; sys.modules['rich'] = None; from headway.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "check", "bank.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout.startswith("AssertionError in scenario")
+    assert result.stdout.splitlines()[-1].startswith("replay: headway check --replay ")
 
 
 @pytest.mark.parametrize(

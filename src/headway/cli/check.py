@@ -241,12 +241,12 @@ def _show(result: _Result) -> None:
         if result.replay:
             screen.command("replay", result.replay)
     elif result.error is not None:
-        screen.first(f"cannot check {name}", "bold yellow")
+        screen.first(f"cannot check {name}", "yellow")
         screen.say(f"  {result.error.message}")
         if result.error.hint:
             screen.say(f"hint: {result.error.hint}")
     elif result.verdict is None:
-        screen.first("no failure: the schedule was followed to its end", "bold green")
+        screen.first("no failure: the schedule was followed to its end", "green")
         screen.say(f"  {name}, replayed {result.token}")
         screen.command("explore", shlex.join(["headway", "check", name]))
     else:

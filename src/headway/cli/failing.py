@@ -6,8 +6,7 @@ import os
 import sys
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
+import click
 
 from headway.check import report
 from headway.errors import ScheduleFailure
@@ -19,45 +18,47 @@ _MARKS = {">": "cyan", "!": "red"}
 
 
 class Screen:
-    """Writes lines; nothing is ever wrapped, so that commands can be copied."""
+    """Writes lines; nothing is ever wrapped, so that commands can be copied.
+
+    With nothing but click, without which there is no command line: a finding that took its time is not lost because
+    something that makes it pretty is missing or broken.
+    """
 
     def __init__(self) -> None:
-        self.console = Console(
-            file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True, legacy_windows=False
-        )
+        self.colored = _is_colored()
         try:
             columns = os.get_terminal_size(sys.stdout.fileno()).columns
         except (OSError, ValueError, AttributeError):
             columns = 80
         self.width = max(_LEAST_COLUMNS, min(columns, _MOST_COLUMNS))
 
-    def first(self, line: str, style: str) -> None:
+    def first(self, line: str, color: str) -> None:
         """The answer."""
-        self.console.print(Text(line, style))
+        self._write(click.style(line, fg=color, bold=True))
 
-    def say(self, line: str, style: str = "") -> None:
+    def say(self, line: str, color: str | None = None) -> None:
         """A line of evidence."""
-        self.console.print(Text(line, style))
+        self._write(click.style(line, fg=color))
 
     def command(self, label: str, command: str) -> None:
         """What to type next."""
-        self.console.print(Text(f"{label}: ", "dim") + Text(command, "bold"))
+        self._write(click.style(f"{label}: ", dim=True) + click.style(command, bold=True))
 
     def failure(self, failure: ScheduleFailure, name: str) -> None:
         """What happens, and the schedule."""
         details: Any = failure.details
         if "steps" not in details:  # it did not happen again
             first, *others = failure.message.splitlines()
-            self.first(first, "bold red")
+            self.first(first, "red")
             for line in [f"  {name}", *others]:
                 self.say(line)
             if failure.hint:
                 self.say(f"hint: {failure.hint}")
             return
         first, *others = report.text(details, self.width).splitlines()
-        self.first(first, "bold red")
+        self.first(first, "red")
         for line in others:
-            self.console.print(Text(line, _MARKS.get(line[:1], "")))
+            self.say(line, _MARKS.get(line[:1]))
         failed = details["failed"]
         if failed is not None and len(failed["traceback"]) > 1:
             self.say(f"raised at {_calls(failed['traceback'])}")
@@ -65,12 +66,24 @@ class Screen:
     def verdict(self, verdict: Any, name: str) -> None:
         """How much was looked at."""
         first, *others = str(verdict).splitlines()
-        self.first(first, "bold green" if not verdict.races else "bold yellow")
+        self.first(first, "green" if not verdict.races else "yellow")
         rate = verdict.schedules / verdict.seconds if verdict.seconds > 0 else 0
         pace = f", {rate:,.0f} schedules/s" if verdict.schedules >= 10 and verdict.seconds > 0.01 else ""
         self.say(f"  {name}: {verdict.seconds:.2f} s{pace}, seed {verdict.seed}")
         for line in others:
             self.say(line)
+
+    def _write(self, line: str) -> None:
+        click.echo(line, color=self.colored)
+
+
+def _is_colored() -> bool:
+    """Does whoever reads this see colours, and want to?"""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _calls(traceback: list[str]) -> str:
