@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from headway.errors import UsageError
 from headway.run.cancellation import CURRENT
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from headway.run.parking.task import TaskWaiter
 
 _task_waiter: Callable[[], TaskWaiter] | None = None
+
+_ASYNC = 0x80 | 0x200
+"""CO_COROUTINE and CO_ASYNC_GENERATOR: https://docs.python.org/3/library/inspect.html#inspect.CO_COROUTINE"""
 
 __all__ = ["blocking_waiter", "park", "refuse_in_loop", "task_waiter"]
 
@@ -27,23 +31,48 @@ def blocking_waiter(what: str, instead: str) -> BlockingWaiter:
         instead: What to write on an event loop's thread, for the hint.
 
     Raises:
-        UsageError: An event loop runs in this thread, and would stand still.
+        UsageError: An event loop makes this call, and would stand still.
     """
-    # A hub or a loop can only exist when its module is loaded; so neither is imported here.
-    hubs = sys.modules.get("gevent._hub_local")
-    if hubs is not None and (hub := hubs.get_hub_if_exists()) is not None:
+    refuse_in_loop(what, instead)
+    hub = _hub()
+    if hub is not None:
         from headway.run.parking.greenlet import GreenletWaiter
 
         return GreenletWaiter(hub)
-    refuse_in_loop(what, instead)
     return ThreadWaiter()
 
 
 def refuse_in_loop(what: str, instead: str) -> None:
-    """Raise UsageError if an event loop runs in this thread."""
+    """Raise UsageError if an event loop runs in this thread, or with gevent, in this greenlet."""
     events = sys.modules.get("asyncio.events")
-    if events is not None and events._get_running_loop() is not None:
+    # A hub says nothing of who calls: it stays for good in a thread that has used gevent once.
+    if (
+        events is not None
+        and events._get_running_loop() is not None
+        and (_hub() is None or _is_called_by_loop())
+    ):
         raise UsageError(f"{what} would block the event loop that runs in this thread", hint=instead)
+
+
+def _hub() -> Any:
+    """The gevent hub of this thread, if there is one."""
+    # A hub or a loop can only exist when its module is loaded; so neither is imported here.
+    hubs = sys.modules.get("gevent._hub_local")
+    return None if hubs is None else hubs.get_hub_if_exists()
+
+
+def _is_called_by_loop() -> bool:
+    """Whether the event loop of this thread is below on the stack, and not in another greenlet.
+
+    asyncio knows its loop by thread. The stack of a greenlet ends with its first call. A loop that is not written in
+    Python is known by what it runs: a coroutine, or asyncio.run().
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_flags & _ASYNC or str(frame.f_globals.get("__name__")).startswith("asyncio."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def task_waiter() -> TaskWaiter:
