@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,6 @@ def pytest_configure() -> None:
     for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(signum) == signal.SIG_IGN:
             signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # A test of channels with greenlets hung where all tests before it had run in the same process, on 3.11 and on 3.15;
-    # none of them alone does it, nor do those of check together. So those that use channels come first.
-    first = ("test_channel", "test_limit", "test_scope")
-    items.sort(key=lambda item: not item.path.name.startswith(first))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -102,6 +96,22 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _must_run(report)
     return report
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind() -> Iterator[None]:
+    """Fail a test after which pytest's thread has a gevent hub, or a thread goes on: either changes later tests."""
+    before = set(threading.enumerate())
+    yield
+    hubs = sys.modules.get("gevent._hub_local")
+    hub = None if hubs is None else hubs.get_hub_if_exists()
+    if hub is not None:
+        hub.destroy(destroy_loop=True)
+    left = [thread for thread in threading.enumerate() if not (thread.daemon or thread in before)]
+    for thread in left:
+        thread.join(10)  # one that was told to end may be about to
+    assert hub is None, "it left a gevent hub in pytest's thread"
+    assert not any(thread.is_alive() for thread in left), f"it left {left}"
 
 
 @pytest.fixture

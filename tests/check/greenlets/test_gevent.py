@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -262,6 +263,16 @@ def test_a_token_replays_in_a_fresh_process(tmp_path: Path) -> None:
 
 
 def test_hubs_are_real_again_afterwards() -> None:
-    headway.explore(lambda: gevent.sleep(0), schedules=3)
-    assert not type(gevent.get_hub().loop).__module__.startswith("headway")
-    gevent.spawn(len, "a").join()
+    loops: list[str] = []
+
+    def use() -> None:
+        headway.explore(lambda: gevent.sleep(0), schedules=3)
+        loops.append(type(gevent.get_hub().loop).__module__)
+        gevent.spawn(loops.append, "run").join()
+        gevent.get_hub().destroy(destroy_loop=True)
+
+    thread = threading.Thread(target=use)  # a hub in pytest's thread would stay for all later tests
+    thread.start()
+    thread.join()
+    assert not loops[0].startswith("headway")
+    assert loops[1:] == ["run"]
