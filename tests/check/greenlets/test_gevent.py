@@ -1,9 +1,9 @@
 """gevent under control: its primitives are its own, the order of its greenlets is chosen, time is virtual."""
 
+import gc
 import itertools
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import headway
+from headway.check.execution import Execution
+from hubs import with_a_hub
 
 pytest.importorskip("gevent", reason="gevent is not installed")
 
@@ -263,16 +265,23 @@ def test_a_token_replays_in_a_fresh_process(tmp_path: Path) -> None:
 
 
 def test_hubs_are_real_again_afterwards() -> None:
-    loops: list[str] = []
-
-    def use() -> None:
+    def use() -> tuple[str, object]:
         headway.explore(lambda: gevent.sleep(0), schedules=3)
-        loops.append(type(gevent.get_hub().loop).__module__)
-        gevent.spawn(loops.append, "run").join()
-        gevent.get_hub().destroy(destroy_loop=True)
+        return type(gevent.get_hub().loop).__module__, gevent.spawn(len, "a").get()
 
-    thread = threading.Thread(target=use)  # a hub in pytest's thread would stay for all later tests
-    thread.start()
-    thread.join()
-    assert not loops[0].startswith("headway")
-    assert loops[1:] == ["run"]
+    module, result = with_a_hub(use)
+    assert not module.startswith("headway")
+    assert result == 1
+
+
+def test_executions_do_not_stay_in_memory(explore: Explore) -> None:
+    def scenario() -> None:
+        gevent.joinall([gevent.spawn(gevent.sleep, 0) for _ in range(2)])
+
+    def count() -> int:
+        gc.collect()
+        return sum(type(each) is Execution for each in gc.get_objects())
+
+    before = count()
+    schedules = explore(scenario, schedules=20).schedules
+    assert count() - before < schedules // 2  # a thread that is about to end may still have the last

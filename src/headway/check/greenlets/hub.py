@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from headway.check.asynchronous.refusing import refuse
@@ -78,6 +79,10 @@ def _hub(real: Any) -> Any:
         greenlet.settrace(before)
         gevent.hub.set_hub(None)
         loop.forget()
+        # A hub that waits for ever holds the whole execution, which no collector can see: it is made to end.
+        if hub and greenlet.getcurrent() is hub.parent:
+            with suppress(Stop, greenlet.GreenletExit):
+                hub.throw(greenlet.GreenletExit)
 
     execution.at_end.append(over)
     return hub
