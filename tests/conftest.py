@@ -8,11 +8,18 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
 
 from headway import _native
 from headway.errors import CannotObserve
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+hypothesis.settings.register_profile(
+    "headway", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("headway")
 
 Headway = Callable[..., "subprocess.CompletedProcess[str]"]
 

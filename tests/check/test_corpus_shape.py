@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from corpus import Program, imported, programs
+from hubs import with_a_hub
 
 EVERY = programs(here=False)
 STANDARD = {"threads": {"threading"}, "asyncio": {"asyncio"}, "greenlets": {"gevent"}}
@@ -21,7 +22,8 @@ def name(program: Program) -> str:
 
 
 def run(program: Program) -> None:
-    result = program.load()()
+    scenario = program.load()
+    result = with_a_hub(scenario) if program.arm == "greenlets" else scenario()
     if inspect.iscoroutine(result):
         asyncio.run(result)
 

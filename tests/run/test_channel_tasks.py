@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from headway.errors import UsageError, WouldBlock
 from headway.run.channel import Channel
 from headway.run.limit import Limit
 from headway.run.selection import receive_any, receive_any_async
+from hubs import with_a_hub
 
 
 def test_a_call_that_would_block_the_event_loop_is_refused() -> None:
@@ -33,29 +33,6 @@ def test_a_call_that_would_block_the_event_loop_is_refused() -> None:
         assert not channel._senders
 
     asyncio.run(main())
-
-
-def with_a_hub(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine in a thread of its own that has a gevent hub."""
-    gevent = pytest.importorskip("gevent")
-    errors: list[BaseException] = []
-
-    def body() -> None:
-        gevent.sleep(0)
-        try:
-            asyncio.run(main())
-        except BaseException as error:  # for the test
-            errors.append(error)
-        finally:
-            gevent.get_hub().destroy(destroy_loop=True)
-
-    # A daemon: where it waits in the hub, it does so for ever.
-    thread = threading.Thread(target=body, daemon=True)
-    thread.start()
-    thread.join(30)
-    assert not thread.is_alive()
-    for error in errors:
-        raise error
 
 
 @pytest.mark.parametrize("called_by", ["a coroutine", "a callback"])
@@ -85,7 +62,7 @@ def test_it_is_refused_too_where_the_thread_has_used_gevent_before(called_by: st
         assert not channel._receivers
         assert not channel._senders
 
-    with_a_hub(main)
+    with_a_hub(lambda: asyncio.run(main()))
 
 
 def test_a_greenlet_may_wait_while_another_runs_an_event_loop() -> None:
@@ -99,7 +76,7 @@ def test_a_greenlet_may_wait_while_another_runs_an_event_loop() -> None:
         await channel.send_async(1)
         assert receiver.get() == 1
 
-    with_a_hub(main)
+    with_a_hub(lambda: asyncio.run(main()))
 
 
 @contextmanager
