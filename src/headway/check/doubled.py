@@ -73,7 +73,6 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
         undo.append((place, name, vars(place).get(name, _INHERITED)))
         setattr(place, name, double)
 
-    put(threading, "_counter", vars(threading)["_counter"])  # to be put back
     before = set(sys.modules)
     no_stop = _NoStop()
     pool_log = logging.getLogger("concurrent.futures")
@@ -81,6 +80,8 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
     try:
         for name, double in thread.METHODS.items():
             put(threading.Thread, name, double)
+        for place, name, double in thread.counters():
+            put(place, name, double)
         policy.put_doubles(put)
         hub.put_doubles(put)
         for module in list(sys.modules.values()):

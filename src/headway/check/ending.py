@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from headway.check.unit import Unit
 
-__all__ = ["Blocked", "Ending", "deadlock", "livelock", "raised"]
+__all__ = ["OK", "Blocked", "Ending", "deadlock", "livelock", "raised"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,9 @@ class Ending:
         if self.kind == "livelock":
             return f"livelock: no end after {self.steps} steps with fair turns: {names}"
         return "ok"
+
+
+OK = Ending("ok")
 
 
 def raised(unit: Unit, error: BaseException) -> Ending:

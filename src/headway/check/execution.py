@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextvars import copy_context
+from typing import TYPE_CHECKING
 
 from headway.check.doubles.thread import fresh_names
-from headway.check.ending import Ending, deadlock, livelock, raised
+from headway.check.ending import OK, Ending, deadlock, livelock, raised
 from headway.check.unit import Gate, Unit
 from headway.check.world import world
 
@@ -47,6 +48,10 @@ _OPENS_NOTHING = frozenset({"access", "acquire", "try", "join", "start", "is_set
 """Operations after which nobody can go on who could not before. What others do after their point may open a gate."""
 
 
+def _nothing() -> None:
+    pass
+
+
 class Stop(BaseException):
     """The execution is over. Raised in each unit that is left, so that it unwinds."""
 
@@ -68,6 +73,8 @@ class Execution:
         self.now_ns = 0
         self.units: list[Unit] = []
         self.live: list[Unit] = []
+        self.awaited = 1
+        """Those of them that are no daemons: when the last of these has ended, so has the execution."""
         self.running: Unit = None  # type: ignore[assignment]  # set before anything runs
         self.ident = 0
         """Of the OS thread that the running unit is on."""
@@ -108,7 +115,7 @@ class Execution:
             try:
                 if world.trace is not None:
                     sys.settrace(world.trace)
-                scenario()
+                copy_context().run(scenario)  # what it sets, the next execution must not find
             except Stop:
                 pass
             except BaseException as error:
@@ -122,18 +129,18 @@ class Execution:
         while self.at_end:
             self.at_end.pop(0)()
         if self.ending is None:
-            self.ending = Ending("ok")
+            self.ending = OK
         self.strategy.end(self.ending)
         return self.ending
 
-    def spawn(self, name: str, run: Callable[[], object], *, daemon: bool, thread: Any = None) -> Unit:
+    def spawn(self, name: str, run: Callable[[], object], *, daemon: bool) -> Unit:
         """A unit that can run from now on."""
         unit = Unit(len(self.units), name, run, daemon=daemon)
-        unit.thread = thread
         unit.limit = SPIN
         self.carriers.give(self, unit)
         self.units.append(unit)
         self.live.append(unit)
+        self.awaited += not daemon
         if self.watcher is not None:
             self.watcher.started(self.running, unit)
         return unit
@@ -153,7 +160,9 @@ class Execution:
             sys.settrace(None)
         unit.done = True
         unit.owner = None  # the program's objects go when they would
+        unit.run = _nothing
         self.live.remove(unit)
+        self.awaited -= not unit.daemon
         if self.watcher is not None:
             self.watcher.ended(unit)
         return self._after(unit)
@@ -169,6 +178,7 @@ class Execution:
         """The scenario's own unit has ended; the others go on."""
         main.done = True
         self.live.remove(main)
+        self.awaited -= 1
         if self.watcher is not None:
             self.watcher.ended(main)
         following = self._after(main)
@@ -178,7 +188,7 @@ class Execution:
     def _after(self, ended: Unit) -> Unit:
         main = self.units[0]
         self.alone = False
-        if self.stopping or not any(not unit.daemon for unit in self.live):
+        if self.stopping or not self.awaited:
             return main
         ended.steps += 1
         return self._next(ended)
@@ -203,7 +213,11 @@ class Execution:
             return
         if me.steps < me.limit and self.idle < IDLE_ROUNDS and not self._fair:
             # What `_next` does, for the usual case: this is where a search spends its time.
-            enabled = [unit for unit in self.live if (gate := unit.gate) is None or gate(unit)]
+            enabled = []
+            for unit in self.live:
+                gate = unit.gate
+                if gate is None or gate(unit):
+                    enabled.append(unit)
             if len(enabled) == 1 and enabled[0] is me:
                 self.alone = me.kind in _OPENS_NOTHING
                 me.gate = me.deadline_ns = None

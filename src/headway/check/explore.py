@@ -166,6 +166,7 @@ class _Driver:
             except BaseException as raised:
                 error.append(raised)
             finally:
+                self.inner.close()
                 active.pop(ident[0], None)
                 done.release()
 

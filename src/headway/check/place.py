@@ -73,13 +73,15 @@ class Place:
         return None
 
 
-_inner: dict[CodeType, bool] = {}
+_inner: dict[str, bool] = {}
+"""By file: to find a code object in a dictionary takes as long as to compare it."""
 
 
 def _is_inner(code: CodeType) -> bool:
-    known = _inner.get(code)
+    file = code.co_filename
+    known = _inner.get(file)
     if known is None:
-        known = _inner[code] = not is_program(code.co_filename)
+        known = _inner[file] = not is_program(file)
     return known
 
 

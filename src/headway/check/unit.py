@@ -44,7 +44,6 @@ class Unit:
         "read_clock",
         "run",
         "steps",
-        "thread",
         "timed_out",
         "unwinding",
         "variable",
@@ -60,8 +59,6 @@ class Unit:
         self.name = name
         self.run = run
         self.daemon = daemon
-        self.thread: Any = None
-        """The `threading.Thread` that the program knows; None for one made by `start_new_thread`."""
 
         # What it is about to do.
         self.steps = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Carrier:
                 return
             execution, unit = self.task
             self.task = None
-            following = execution.body(unit)
+            following = Context().run(execution.body, unit)  # as a new thread, which begins with an empty one
             # Subtle: idle before the baton goes on; whoever has it next may give this carrier a unit at once, and
             # its baton then waits for it.
             self.carriers.idle.append(self)

@@ -59,7 +59,18 @@ class Lock(Place):
             self._holder = None
         me = execution.running
         if blocking and timeout == -1:
-            execution.sync(me, "acquire", self, self._free)
+            # What `sync` does, for what programs do most.
+            me.steps += 1
+            me.kind = "acquire"
+            me.owner = self
+            me.variable = me.deadline_ns = None
+            me.write = True
+            me.gate = self._free
+            me.timed_out = False
+            execution.idle = 0
+            if execution.watcher is not None:
+                execution.watcher.announced(me)
+            execution.arrive(me)
         elif blocking:
             execution.sync(me, "acquire", self, self._free, deadline_of(execution, blocking, timeout))
         else:
@@ -77,6 +88,9 @@ class Lock(Place):
 
     def release(self) -> None:
         """As `threading.Lock.release`."""
+        self.__exit__()
+
+    def __exit__(self, *exc: object) -> None:
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
             self._real.release()
@@ -85,17 +99,15 @@ class Lock(Place):
         if execution.points_at_release:
             execution.sync(me, "release", self)
         execution.alone = False
-        if self._holder is None or self._execution is not execution:
+        holder = self._holder
+        if holder is None or self._execution is not execution:
             if me.unwinding:
                 return
             raise RuntimeError("release unlocked lock")
-        self._holder.held.discard(self)
+        holder.held.discard(self)
         self._holder = None
         if execution.watcher is not None:
             execution.watcher.released(me, self)
-
-    def __exit__(self, *exc: object) -> None:
-        self.release()
 
     def locked(self) -> bool:
         """As `threading.Lock.locked`."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import itertools
 import sys
 import threading
+from concurrent.futures.thread import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
+from headway.check.doubles.condition import Event
 from headway.check.unit import Unit
 from headway.check.world import here, world
 
-__all__ = ["METHODS", "get_ident", "main_thread", "start_new_thread"]
+__all__ = ["METHODS", "counters", "fresh_names", "get_ident", "main_thread", "start_new_thread"]
 
 # Taken before anything is doubled.
 _real_init = threading.Thread.__init__
@@ -22,17 +24,37 @@ _real_is_alive = threading.Thread.is_alive
 _real_start_new_thread = _thread.start_new_thread
 _get_ident = _thread.get_ident
 _real_main_thread = threading.main_thread
+_get_native_id = threading.get_native_id
+_threading: Any = threading  # also what it keeps for itself
+_example = threading.Thread(name="example", daemon=False)
+_HANDLE = next((name for name in ("_handle", "_os_thread_handle") if name in vars(_example)), "")
+"""Since 3.13, and since 3.14."""
 
-_orders = itertools.count(1)
+
+class _Counter:
+    """Numbers that begin anew with each execution."""
+
+    __slots__ = ("first", "following")
+
+    def __init__(self, first: int) -> None:
+        self.first = self.following = first
+
+    def __call__(self) -> int:
+        self.following += 1
+        return self.following - 1
+
+
+_orders, _names, _pools = _Counter(1), _Counter(1), _Counter(0)
 
 
 def _unit_of(thread: threading.Thread) -> Unit | None:
     """The unit of this execution that a thread is."""
-    unit = thread.__dict__.get("_headway_unit")
+    unit: Unit | None = thread.__dict__.get("_headway_unit")
     execution = world.execution
-    if unit is None or execution is None or unit not in execution.units:
+    if unit is None or execution is None:
         return None
-    return unit  # type: ignore[no-any-return]
+    units = execution.units
+    return unit if unit.number < len(units) and units[unit.number] is unit else None
 
 
 def start(self: threading.Thread) -> None:
@@ -50,7 +72,7 @@ def start(self: threading.Thread) -> None:
         raise RuntimeError("threads can only be started once")
     if me.unwinding:
         return
-    unit = execution.spawn(self.name, lambda: _run(inner), daemon=self.daemon, thread=self)
+    unit = execution.spawn(self.name, partial(_run, self), daemon=self.daemon)
     self.__dict__["_headway_unit"] = unit
     inner._started._flag = True
     execution.sync(me, "start", unit)
@@ -59,10 +81,10 @@ def start(self: threading.Thread) -> None:
 def _run(thread: Any) -> None:
     ident = get_ident()
     thread._ident = ident
-    thread._native_id = threading.get_native_id()
-    active = threading._active  # type: ignore[attr-defined]
+    thread._native_id = _get_native_id()
+    active = _threading._active
     active[ident] = thread
-    trace, profile = threading.gettrace(), threading.getprofile()
+    trace, profile = _threading._trace_hook, _threading._profile_hook
     if trace is not None:
         sys.settrace(trace)
     if profile is not None:
@@ -73,11 +95,10 @@ def _run(thread: Any) -> None:
         pass
     finally:
         active.pop(ident, None)
-        if hasattr(thread, "_is_stopped"):
+        if _HANDLE:
+            setattr(thread, _HANDLE, _Done(ident))
+        else:
             thread._is_stopped = True
-        for name in ("_handle", "_os_thread_handle"):  # of 3.13, and since 3.14
-            if hasattr(thread, name):
-                setattr(thread, name, _Done(ident))
 
 
 class _Done:
@@ -130,27 +151,90 @@ def is_alive(self: threading.Thread) -> bool:
     return not unit.done
 
 
+def counters() -> list[tuple[Any, str, Any]]:
+    """Where the numbers in names come from, and what they are to come from."""
+    return [(threading, "_counter", _names), (ThreadPoolExecutor, "_counter", _pools)]
+
+
 def fresh_names() -> None:
     """The threads of each execution are called Thread-1, Thread-2, and so on."""
-    global _orders
-    _orders = itertools.count(1)
-    threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
-    pools: Any = sys.modules.get("concurrent.futures.thread")
-    if pools is not None:
-        pools.ThreadPoolExecutor._counter = itertools.count().__next__
+    for counter in (_orders, _names, _pools):
+        counter.following = counter.first
+
+
+class _Started(Event):
+    """A thread's own event, which the program does not see, and so need not know where it was made."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._made = self._made_inside = self._real = None
+        self.inner = True
+        self._flag = self.missed = False
+        self._waiters = []
+
+
+_EACH = ("_target", "_name", "_args", "_kwargs", "_daemonic", "_started", "_stderr")
+"""What is not the same for all new threads, besides the handle."""
+_SAME = {name: value for name, value in vars(_example).items() if name not in (*_EACH, _HANDLE)}
+_make_handle: Any = type(vars(_example)[_HANDLE]) if _HANDLE else None
 
 
 def initialize(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
     """As `threading.Thread.__init__`."""
-    if here() is not None:
-        self.__dict__["_headway_order"] = next(_orders)
-    _real_init(self, *args, **kwargs)
+    me = here()
+    if me is None:
+        _real_init(self, *args, **kwargs)
+        return
+    self.__dict__["_headway_unit"] = None
+    if args or not kwargs.keys() <= _USUAL or type(self).__setattr__ is not object.__setattr__:
+        _real_init(self, *args, **kwargs)
+    else:
+        _initialize(self, me, **kwargs)
+
+
+_NAMELESS = object()
+_USUAL = frozenset({"target", "name", "args", "kwargs", "daemon"})
+
+
+def _initialize(
+    thread: threading.Thread,
+    me: Unit,
+    target: Any = None,
+    name: Any = None,
+    args: Any = (),
+    kwargs: Any = None,
+    daemon: bool | None = None,
+) -> None:
+    """As Python's own in fewer steps, and not noted in a set of all threads, where each would look for its place."""
+    if name:
+        name = str(name)
+    else:
+        name = f"Thread-{_threading._counter()}"
+        if target is not None and (called := getattr(target, "__name__", _NAMELESS)) is not _NAMELESS:
+            name += f" ({called})"
+    state = thread.__dict__
+    state.update(_SAME)
+    state["_target"] = target
+    state["_name"] = name
+    state["_args"] = args
+    state["_kwargs"] = {} if kwargs is None else kwargs
+    state["_daemonic"] = me.daemon if daemon is None else daemon
+    state["_started"] = _Started()
+    state["_stderr"] = sys.stderr
+    if _HANDLE:
+        state[_HANDLE] = _make_handle()
 
 
 def place_in_set(self: threading.Thread) -> int:
     """In place of `threading.Thread.__hash__`: a pool joins its workers in the order in which a set has them."""
-    order: int | None = self.__dict__.get("_headway_order")
-    return object.__hash__(self) if order is None else order
+    state = self.__dict__
+    if "_headway_unit" not in state:
+        return object.__hash__(self)
+    order: int | None = state.get("_headway_order")
+    if order is None:
+        order = state["_headway_order"] = _orders()
+    return order
 
 
 METHODS = {
