@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from headway.check.doubled import doubled
@@ -23,7 +24,6 @@ from headway.check.rewriting import Rewritten, rewritten
 from headway.check.search import Found, Search
 from headway.check.shrink import shrink
 from headway.check.silence import silence
-from headway.check.strategies.contract import Plain
 from headway.check.token import Schedule, decode, encode
 from headway.check.verdict import Verdict
 from headway.check.visitor import Visitor
@@ -40,8 +40,13 @@ _get_ident = _thread.get_ident
 
 STUCK_S = 5.0
 """A unit that comes to no point for so long does something that is not under control."""
+LIVELOCK_STEPS = 12_500
+"""Of a schedule that does not end, what is run while it is made smaller: turns are fair from `FREE_STEPS` on."""
+LIVELOCK_SECONDS = 0.75
+"""For making it smaller: it is run to its end once more, too."""
 
 T = TypeVar("T")
+Deviations = dict[tuple[int, int], int]
 _exploring = _allocate_lock()
 
 
@@ -122,7 +127,7 @@ def replay(
 
         def run(inner: Search) -> ScheduleFailure | Exception | None:
             # The first execution in a process imports and caches what later ones find there, and so takes other steps.
-            inner.once(Plain())
+            inner.first()
             recorder = Recorder()
             ending, execution, followed = inner.again(schedule.deviations, recorder)
             diverged = followed.error(schedule.fingerprint, code.fingerprint)
@@ -258,19 +263,41 @@ def _prepared(scenario: Callable[[], Any], options: Options) -> Iterator[tuple[_
 
 def _failed(search: Search, found: Found, options: Options, fingerprint: str) -> ScheduleFailure:
     """Run it again, make it smaller, and say what happens."""
+    most_steps = search.most_steps
+    if found.ending.kind == "livelock":  # the beginning of what does not end will do
+        search.most_steps = min(most_steps, LIVELOCK_STEPS)
     ending, execution, followed = search.again(found.deviations)
+    if ending.signature != found.ending.signature and search.most_steps < most_steps:
+        search.most_steps = most_steps
+        ending, execution, followed = search.again(found.deviations)
     if followed.diverged or ending.signature != found.ending.signature:
         return nondeterminism(found, ending, followed.diverged)
-
-    def fails(deviations: dict[tuple[int, int], int]) -> dict[tuple[int, int], int] | None:
-        ending, execution, _ = search.again(deviations, strict=False)
-        return execution.deviations if ending.signature == found.ending.signature else None
-
-    smallest = shrink(execution.deviations, fails)
+    smallest = _smallest(search, found, execution.deviations, most_steps)
     recorder = Recorder()
     ending, execution, _ = search.again(smallest, recorder)
     if ending.signature != found.ending.signature:
         return nondeterminism(found, ending, "")
     token = encode(Schedule(options.granularity, execution.deviations, fingerprint))
     race = search.heart(smallest, ending)
+    if ending.kind == "livelock":
+        ending = replace(ending, steps=most_steps)  # it was seen to go on
     return failure(ending, recorder, token, found.number, options, race)
+
+
+def _smallest(search: Search, found: Found, deviations: Deviations, most_steps: int) -> Deviations:
+    """The smallest that still fails in the same way. What does not end is run to its end only once more."""
+
+    def fails(deviations: Deviations) -> Deviations | None:
+        ending, execution, _ = search.again(deviations, strict=False)
+        return execution.deviations if ending.signature == found.ending.signature else None
+
+    if search.most_steps == most_steps:
+        return shrink(deviations, fails)
+    smallest = shrink(deviations, fails, LIVELOCK_SECONDS)
+    if smallest != deviations:
+        soon, search.most_steps = search.most_steps, most_steps
+        ending, _, _ = search.again(smallest)
+        search.most_steps = soon
+        if ending.signature != found.ending.signature:
+            return deviations
+    return smallest

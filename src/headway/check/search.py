@@ -80,7 +80,8 @@ class Search:
         self.lookout = Lookout()
         self._random = Random(options.seed)
         self._focus = Focus(self._random)
-        self._most_steps = MOST_STEPS
+        self.most_steps = MOST_STEPS
+        """After which an execution is taken for one that does not end."""
         self._ends_at: float | None = None
         self.schedules = 0
         self.exhausted = False
@@ -95,7 +96,7 @@ class Search:
         """Run the scenario once."""
         execution = self.execution = Execution(self._carriers, strategy, watcher)
         execution.points_at_release = not self._learns
-        execution.most_steps = self._most_steps
+        execution.most_steps = self.most_steps
         execution.ends_at = self._ends_at
         return execution.run(self._scenario), execution
 
@@ -107,7 +108,7 @@ class Search:
         bounded = Bounded()
         whole = False  # bounded leaves out no access
         seen = -1
-        self._most_steps = FIRST_STEPS
+        self.most_steps = FIRST_STEPS
         for number, strategy in enumerate(self._strategies(bounded), 1):
             systematic = strategy is bounded
             learns = self._learns and (systematic or (number - 1) % LEARN_EVERY == 0)
@@ -130,12 +131,11 @@ class Search:
             if ending.kind == "cut":
                 return None
             self.schedules = number
-            if number == 1:  # so many does it take when nobody disturbs it
-                self._most_steps = max(MOST_STEPS, 20 * sum(unit.steps for unit in execution.units))
+            if number == 1:
+                self.measure(ending, execution)
             if isinstance(ending.error, CannotControl):
                 raise ending.error
             if ending.failed:
-                self._most_steps = MOST_STEPS
                 self._ends_at = None
                 return Found(ending, execution.deviations, number)
             if number == 1 and len(execution.units) == 1:  # nobody to choose from, and so one schedule
@@ -153,6 +153,16 @@ class Search:
             if number % COLLECT_EVERY == 0:
                 gc.collect(1)
         return None
+
+    def first(self) -> None:
+        """Run it undisturbed: the first execution imports and caches what later ones find, and so takes other steps."""
+        self.most_steps = FIRST_STEPS
+        self.measure(*self.once(Plain()))
+
+    def measure(self, ending: Ending, execution: Execution) -> None:
+        """So many steps does it take when nobody disturbs it: others may take more, but not many times as many."""
+        steps = sum(unit.steps for unit in execution.units)
+        self.most_steps = MOST_STEPS if ending.kind == "livelock" else max(MOST_STEPS, 20 * steps)
 
     def again(
         self, deviations: Deviations, watcher: Watcher | None = None, *, strict: bool = True

@@ -19,15 +19,20 @@ MOST_TRIES = 300
 MOST_SECONDS = 2.0
 
 
-def shrink(deviations: Deviations, fails: Callable[[Deviations], Deviations | None]) -> Deviations:
+def shrink(
+    deviations: Deviations,
+    fails: Callable[[Deviations], Deviations | None],
+    most_seconds: float = MOST_SECONDS,
+) -> Deviations:
     """The smallest that was found in a few hundred tries.
 
     Args:
         deviations: Of a schedule that fails.
         fails: Runs one, and gives the deviations that it really had if it fails in the same way, else None.
+        most_seconds: After which the best so far will do.
     """
     best = deviations
-    end = _now() + MOST_SECONDS
+    end = _now() + most_seconds
     tries = 0
     parts = 2
     while best and tries < MOST_TRIES and _now() < end:
