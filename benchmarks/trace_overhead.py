@@ -36,6 +36,7 @@ from headway.errors import HeadwayError
 AMOUNTS = {
     "cpu_threads": 3500,
     "locks": 130,
+    "turns": 9000,
     "convoy": 1800,
     "producers": 9000,
     "tasks": 35,

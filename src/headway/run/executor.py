@@ -126,13 +126,13 @@ class Executor(concurrent.futures.Executor):
         retry: Retry | None,
     ) -> Future[Any]:
         """Ask for a call on the backend that is right for a function like the one that it makes."""
-        future: Future[Any] = Future(self._stop)
+        future: Future[Any] = Future(self._stop, self._attend)
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             asked = _Asked(future, fn, args, kwargs, self._choice(like), retry)
             batch = self._batch(asked, 1)
-            batch.claim = future.set_running_or_notify_cancel
+            batch.claim = future._claim
         self._give(batch)
         return future
 
@@ -254,6 +254,12 @@ class Executor(concurrent.futures.Executor):
         with self._lock:
             self._timers.add(timer)
         timer.start()
+
+    def _attend(self, future: Future[Any], timeout_s: float | None) -> None:
+        batch = self._pending.get(future)
+        if batch is not None:
+            backend: Backend = batch.tag[1]
+            backend.attend(batch, future._waits, timeout_s)
 
     def _stop(self, future: Future[Any]) -> bool:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, InvalidStateError
 from typing import TypeVar
@@ -13,7 +14,7 @@ __all__ = ["Future"]
 T = TypeVar("T")
 
 # The states of concurrent.futures._base, which are not public; the subclass may change them.
-_RUNNING, _CANCELLED = "RUNNING", "CANCELLED"
+_RUNNING, _CANCELLED, _CANCELLED_AND_NOTIFIED = "RUNNING", "CANCELLED", "CANCELLED_AND_NOTIFIED"
 
 
 class Future(concurrent.futures.Future[T]):
@@ -23,11 +24,38 @@ class Future(concurrent.futures.Future[T]):
 
     Args:
         stop: Stops the call if it runs and its backend can, and says whether it did.
+        attend: Called by a thread that waits for the outcome, with the time that it has.
     """
 
-    def __init__(self, stop: Callable[[Future[T]], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        stop: Callable[[Future[T]], bool] = lambda _: False,
+        attend: Callable[[Future[T], float | None], None] = lambda _, __: None,
+    ) -> None:
         super().__init__()
         self._stop = stop
+        self._attend = attend
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for what the call returns, as in concurrent.futures."""
+        return super().result(self._attended(timeout))
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for what the call raises, as in concurrent.futures."""
+        return super().exception(self._attended(timeout))
+
+    def _attended(self, timeout_s: float | None) -> float | None:
+        """Help to get the outcome; how much time is left."""
+        # What waits for this one may not hold up who asks for the outcome.
+        callbacks = self._done_callbacks  # type: ignore[attr-defined]
+        if self._state != _RUNNING or callbacks or (timeout_s is not None and timeout_s <= 0):
+            return timeout_s
+        if timeout_s is None:
+            self._attend(self, None)
+            return None
+        until_s = time.monotonic() + timeout_s
+        self._attend(self, timeout_s)
+        return max(0.0, until_s - time.monotonic())
 
     def cancel(self) -> bool:
         """Cancel the call, also one that runs if it can be stopped: in a worker process, or as a task.
@@ -36,6 +64,16 @@ class Future(concurrent.futures.Future[T]):
             False if it has ended, or runs where it cannot be stopped, as on a thread.
         """
         return super().cancel() or self._stop(self)
+
+    def _claim(self) -> bool:
+        """Begin it, unless it was cancelled. Once more is no harm: a signal may come before the answer is heard."""
+        if self._state in (_RUNNING, _CANCELLED_AND_NOTIFIED):
+            return self._state == _RUNNING
+        return self.set_running_or_notify_cancel()
+
+    def _waits(self) -> bool:
+        """Whether its call runs; a glance, without the lock."""
+        return self._state == _RUNNING
 
     def _stopped(self) -> None:
         """Mark a running call as cancelled, and tell all who wait."""

@@ -68,6 +68,16 @@ class Backend(ABC):
         """
         return False
 
+    def attend(self, batch: Batch, waits: Callable[[], bool], timeout_s: float | None) -> None:
+        """The calling thread waits for a batch and has nothing else to do; what it may help with is done here.
+
+        Args:
+            batch: What it waits for.
+            waits: Whether it still does.
+            timeout_s: How long it may take.
+        """
+        return
+
     def resize(self, workers: int) -> None:
         """Allow more or fewer calls at a time, from now on. A call that runs is never disturbed."""
         self.workers = workers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from headway.run.backends.contract import Backend, Setup
@@ -32,6 +33,9 @@ class Processes(Backend):
 
     def stop(self, batch: Batch, error: BaseException) -> bool:
         return self._pool.stop(batch, error)
+
+    def attend(self, batch: Batch, waits: Callable[[], bool], timeout_s: float | None) -> None:
+        self._pool.receiver.leaders.attend(batch, waits, timeout_s)
 
     def resize(self, workers: int) -> None:
         self.workers = workers

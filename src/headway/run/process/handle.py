@@ -8,10 +8,10 @@ import os
 import signal
 import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headway.run.process import wire
-from headway.run.process.flight import Flight
+from headway.run.process.flight import Flight, Task
 from headway.run.process.page import BEGUN, LIMIT, STOP
 
 if TYPE_CHECKING:
@@ -52,6 +52,16 @@ class Handle:
         self.ready = False
         self.taken = False
         """Whether some thread is about to send it a batch."""
+        self.hand: Task | None = None
+        """What that thread is about to send."""
+        self.led = 0
+        """The thread that waits for its call and listens to it, instead of the receiver."""
+        self.poller: Any = None
+        """What a leader waits with."""
+        self.read = False
+        """Whether the receiver is about to read from it."""
+        self.ended = False
+        """Whether nothing more can come from it."""
         self.dead = False
         self.known: dict[int, None] = {}
         """Functions that it remembers, the oldest first."""

@@ -72,33 +72,64 @@ class Pool:
         """Give a batch to an idle worker, or let it wait for one."""
         task = Task(batch, contextvars.copy_context())
         handle = None
-        with self.lock:
-            if self.closed:
-                raise RuntimeError("cannot submit: the backend is closed")
-            if self.failure is None:
-                if self.idle and not self.queue:
-                    handle = self.idle.pop()
-                    handle.taken = True
-                    self.in_hand.add(task)
-                else:
-                    self.queue.append(task)
-        if self.failure is not None:
-            self.fail([task], self.failure)
-        elif handle is not None:
-            self.give(handle, task)
-        else:
-            self.share()
+        try:
+            with self.lock:
+                if self.closed:
+                    raise RuntimeError("cannot submit: the backend is closed")
+                if self.failure is None:
+                    if self.idle and not self.queue:
+                        handle = self.idle[-1]
+                        handle.hand, handle.taken = task, True
+                        del self.idle[-1]
+                        self.in_hand.add(task)
+                    else:
+                        self.queue.append(task)
+            if self.failure is not None:
+                self.fail([task], self.failure)
+            elif handle is not None:
+                self.give(handle, task)
+            else:
+                self.share()
+        except BaseException:
+            if handle is not None:
+                self._recover(handle)
+            raise
 
     def share(self) -> None:
         """Give what waits to workers that are idle, and start some if there are too few."""
-        while True:
-            with self.lock:
-                if not self.queue or not self.idle:
-                    break
-                handle = self.idle.pop()
-                handle.taken = True
-            self.feed(handle)
+        handle = None
+        try:
+            while True:
+                with self.lock:
+                    if not self.queue or not self.idle:
+                        break
+                    handle = self.idle[-1]
+                    handle.taken = True
+                    del self.idle[-1]
+                self.feed(handle)
+                handle = None
+        except BaseException:
+            if handle is not None:
+                self._recover(handle)
+            raise
         self.start_workers()
+
+    def _recover(self, handle: Handle) -> None:
+        """Something was raised in a thread that had taken a worker: a handler of a signal can, at any moment.
+
+        So what belongs together is not changed by calls above, after which a handler would run.
+        """
+        with self.lock:
+            task, handle.hand = handle.hand, None
+            if task is not None:
+                self.in_hand.discard(task)
+                if task.flight is None:
+                    if task not in self.queue:
+                        self.queue.appendleft(task)
+                else:
+                    handle.kill()  # which may have got half a frame, or get one again
+            self._put_back(handle)
+        self.receiver.run_soon(self.share)
 
     def start_workers(self) -> None:
         """Start as many workers as the calls that wait can use."""
@@ -114,10 +145,12 @@ class Pool:
                 self.starting += 1
             try:
                 handle = self._start()
-            except Exception as error:
+            except BaseException as error:
                 with self.lock:
                     self.starting -= 1
                     alone = not self.handles and not self.starting
+                if not isinstance(error, Exception):
+                    raise
                 # A system that has no room for one more worker may have some.
                 if alone or not isinstance(error, OSError):
                     self.break_down(error)
@@ -156,8 +189,9 @@ class Pool:
                 and self._wants(handle)
                 and not (surplus and not handle.flights)
             ):
-                handle.taken = True
-                task = self.queue.popleft()
+                task = self.queue[0]
+                handle.hand, handle.taken = task, True
+                del self.queue[0]
                 self.in_hand.add(task)
                 return task
             self._put_back(handle)
@@ -187,16 +221,14 @@ class Pool:
 
     def give(self, handle: Handle, task: Task | None) -> None:
         """Send a worker a task, and more if it is done with that soon. The caller has taken the worker."""
-        while task is not None:
-            try:
+        try:
+            while task is not None:
                 self._send(handle, task)
-            except BaseException:  # such as Ctrl-C while something was pickled
-                with self.lock:
-                    self.in_hand.discard(task)
-                    self.queue.appendleft(task)
-                    self._put_back(handle)
-                raise
-            task = self.next_task(handle)
+                handle.hand = None
+                task = self.next_task(handle)
+        except BaseException:  # such as Ctrl-C while something was pickled
+            self._recover(handle)
+            raise
         if self.queue and (self.idle or handle.dead):  # the receiver may have looked before it was queued
             self.share()
 
@@ -204,7 +236,7 @@ class Pool:
         """Whether to send it more."""
         if not handle.flights:
             return True
-        if self.idle or handle.limited_ns or handle.blocked:
+        if self.idle or handle.limited_ns or handle.blocked or handle.led:
             return False
         ahead = sum(
             (flight.end - flight.delivered) * self.pace.get(id(flight.task.batch.fn), FIRST_NS)
@@ -226,7 +258,7 @@ class Pool:
         with self.lock:
             self.in_hand.discard(task)
             if frame is not None and task.error is None and not handle.dead:
-                flight = Flight(task, handle.next, time.monotonic_ns(), frame.local)
+                flight = task.flight = Flight(task, handle.next, time.monotonic_ns(), frame.local)
                 handle.next = flight.end
                 handle.flights.append(flight)
                 frame.note(handle)

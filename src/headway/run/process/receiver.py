@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from headway.errors import CannotSend, InitializerFailed
@@ -16,6 +19,7 @@ from headway.run.process.deaths import MORE_MEMORY, Death, bury
 from headway.run.process.failure import unpack_failure
 from headway.run.process.handle import Handle
 from headway.run.process.incoming import outcomes
+from headway.run.process.lead import Leaders
 from headway.run.process.records import hear_record, hear_warning
 from headway.run.process.spawn import GRACE_S, set_up
 from headway.run.process.watch import NEVER_NS, Watch
@@ -45,6 +49,9 @@ class Receiver:
         self._thread: threading.Thread | None = None
         self._leaving: set[Handle] = set()
         self._warned: dict[Any, Any] = {}
+        self.leaders = Leaders(pool, self)
+        self._errands: deque[Callable[[], None]] = deque()
+        """What leaders leave to this thread, since it may run code of others."""
         self._busy = False
         self._ended = False
 
@@ -55,7 +62,7 @@ class Receiver:
         if self._ended:
             handle.release()
             return
-        self._listen(handle)
+        self.listen(handle)
         if handle.blocked:
             self.watch(handle)
         if self._thread is None:
@@ -66,14 +73,31 @@ class Receiver:
         elif not self._epoll:
             self.wake()
 
-    def _listen(self, handle: Handle) -> None:
+    def listen(self, handle: Handle) -> None:
+        """Listen to a worker's socket and for its end."""
+        self.leaders.forget(handle)
         for fd, is_pid in ((handle.sock.fileno(), False), (handle.pidfd, True)):
-            if fd not in self._sources:
+            if fd not in self._sources and (is_pid or not handle.ended):
                 self._sources[fd] = handle, is_pid
-                self._poller.register(fd, IN)
+                with contextlib.suppress(FileExistsError):  # a leader was interrupted in `leave`
+                    self._poller.register(fd, IN)
+
+    def take(self, handle: Handle) -> bool:
+        """Take what a worker has sent, for the leader that has its socket; False if nothing can come any more."""
+        return self._receive(handle)
+
+    def leave(self, handle: Handle) -> bool:
+        """Listen to a worker's socket no more; the caller has the lock. False if that is not possible now."""
+        fd = handle.sock.fileno()
+        if self._ended or handle.read or fd not in self._sources:
+            return False
+        del self._sources[fd]
+        self._poller.unregister(fd)
+        return True
 
     def watch(self, handle: Handle) -> None:
         """Send the rest of what a worker is to get when its socket takes more; the caller has the lock."""
+        self.listen(handle)
         self._poller.modify(handle.sock.fileno(), IN | OUT)
         if not self._epoll:
             self.wake()
@@ -90,6 +114,12 @@ class Receiver:
     def wake(self) -> None:
         """Have it look around."""
         os.eventfd_write(self._wake, 1)
+
+    def run_soon(self, errand: Callable[[], None]) -> None:
+        """Have it do something that the calling thread must not."""
+        self._errands.append(errand)
+        with contextlib.suppress(OSError):  # it has ended
+            self.wake()
 
     def close(self) -> bool:
         """Have the workers go when they have no more to do; whether that is to be waited for."""
@@ -130,6 +160,8 @@ class Receiver:
         pool = self._pool
         now_ns = time.monotonic_ns()
         at_ns = min([self._watch.look(now_ns), *(handle.leaves_ns for handle in self._leaving)])
+        if self.leaders:
+            at_ns = min(at_ns, self.leaders.take_back(now_ns))
         wait_s = None if at_ns == NEVER_NS else max(0, at_ns - now_ns) / 1e9
         events = self._poller.poll(wait_s if wait_s is None or self._epoll else wait_s * 1000)
         dead = []
@@ -149,9 +181,16 @@ class Receiver:
                     if not handle.blocked:
                         self._poller.modify(fd, IN)
             if event & ~OUT:
+                with pool.lock:
+                    if handle.led:
+                        continue
+                    handle.read = True
                 self._receive(handle)
+                handle.read = False
         for handle in dead:
             self._bury(handle)
+        while self._errands:
+            self._errands.popleft()()
         if pool.closed or len(pool.handles) > pool.workers:
             self._retire()
         if self._leaving:
@@ -190,9 +229,9 @@ class Receiver:
             leaving = []
             for handle in going:
                 self._ignore(handle)
-                leaving += reserve.park(handle)
+                leaving += [handle] if handle.ended else reserve.park(handle)
         for handle in leaving:
-            self._listen(handle)
+            self.listen(handle)
             self._leaving.add(handle)
             handle.leaves_ns = time.monotonic_ns() + int(GRACE_S * 1e9)
             handle.hang_up()
@@ -219,6 +258,7 @@ class Receiver:
         self._pool.drained.set()
 
     def _ignore(self, handle: Handle) -> None:
+        self.leaders.forget(handle)
         for fd in (handle.sock.fileno(), handle.pidfd):
             if self._sources.pop(fd, None) is not None:
                 self._poller.unregister(fd)
@@ -237,6 +277,7 @@ class Receiver:
         while not lost and (frame := handle.inbox.frame()) is not None:
             self._take(handle, *frame)
         if not alive:
+            handle.ended = True
             fd = handle.sock.fileno()
             if self._sources.pop(fd, None) is not None:
                 self._poller.unregister(fd)
@@ -302,9 +343,16 @@ class Receiver:
             spent = Spent(flight.sent_ns, started_ns, ended_ns, cpu_ns, handle.name)
             batch.sink(Portion(batch, place, values, errors, spent))
         if feeds:
-            pool.feed(handle)
+            self._do(lambda: pool.feed(handle))
         if rest:
-            pool.share()
+            self._do(pool.share)
+
+    def _do(self, errand: Callable[[], None]) -> None:
+        """Do what may run code of others, which must not keep a leader."""
+        if threading.current_thread() is self._thread:
+            errand()
+        else:
+            self.run_soon(errand)
 
     def _landed(self, handle: Handle) -> bool:
         """The first flight of a worker is over; whether some of its calls were not begun and are queued."""
@@ -346,14 +394,19 @@ class Receiver:
             made.__cause__ = error
             pool.fail([failed], made, handle.name)
         if feeds:
-            pool.feed(handle)
-        pool.share()
+            self._do(lambda: pool.feed(handle))
+        self._do(pool.share)
 
     def _bury(self, handle: Handle) -> None:
         """A worker is dead."""
         pool = self._pool
         with pool.lock:
-            pool.forget(handle)
+            led = handle.led
+            if not led:
+                pool.forget(handle)
+        if led:  # its leader sees that too, and leaves; then it is told here again
+            time.sleep(0.0001)
+            return
         if handle in self._leaving:
             self._leaving.discard(handle)
             self._ignore(handle)
