@@ -254,6 +254,34 @@ def test_a_long_scenario_that_fails_at_its_end_does_so_again() -> None:
     assert again.value.kind == "exception"
 
 
+def test_a_replay_lets_the_scenario_print_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def scenario() -> None:
+        print("once")
+        print("to stderr", file=sys.stderr)
+        lost_update()
+
+    failure = failure_of(scenario)
+    capsys.readouterr()
+    with pytest.raises(ScheduleFailure):
+        replay(scenario, failure.token)
+    assert capsys.readouterr() == ("once\n", "to stderr\n")
+
+
+def test_a_replay_stops_at_a_breakpoint_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stops: list[str] = []
+
+    def scenario() -> None:
+        breakpoint()  # noqa: T100
+        lost_update()
+
+    monkeypatch.setattr(sys, "breakpointhook", lambda: stops.append("here"))
+    failure = failure_of(scenario)
+    stops.clear()
+    with pytest.raises(ScheduleFailure):
+        replay(scenario, failure.token)
+    assert stops == ["here"]
+
+
 def test_a_spinning_thread_gives_others_their_turn() -> None:
     class Flag:
         up = False

@@ -130,8 +130,26 @@ def test_what_nobody_changes_while_there_are_several_is_left_out() -> None:
         assert shop.sold == 2
 
     text = str(fails(scenario))
-    assert "price" not in text.replace("if self.price else 0", "").replace("self.price = 3", "")
-    assert "writes sold: 0" in text
+    assert "price" not in text.replace("if self.price else 0", "")
+    assert "writes sold: 1" in text
+
+
+def test_what_a_constructor_writes_is_left_out_but_where_another_comes_in_between() -> None:
+    assert "self.balance = balance" not in fails(overdraw).report
+
+    class Box:
+        def __init__(self) -> None:
+            shown.append(self)
+            self.first = 1
+            self.second = 2
+
+    shown: list[Box] = []
+
+    def scenario() -> None:
+        shown.clear()
+        together(Box, lambda: shown and vars(shown[0]).get("first") and shown[0].second)
+
+    assert line_with(fails(scenario).report, "self.first = 1", "# writes first: 1")
 
 
 def test_lines_of_a_loop_are_shown_once_between_two_switches() -> None:

@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from headway.check.builds import Build, build_of, can_be_judged, judged, with_the_gil
 from headway.check.doubled import doubled
 from headway.check.hook import hook
 from headway.check.opcodes import instructions, plain
 from headway.check.options import Options, check_scenario
 from headway.check.place import outside, short
+from headway.check.races.detector import Detector
 from headway.check.recorder import Recorder
 from headway.check.report import failure, nondeterminism
 from headway.check.rewriting import Rewritten, rewritten
@@ -27,8 +29,13 @@ from headway.check.silence import silence
 from headway.check.token import Schedule, decode, encode
 from headway.check.verdict import Verdict
 from headway.check.visitor import Visitor
+from headway.check.watcher import Watchers
 from headway.check.world import here, world
 from headway.errors import CannotControl, ScheduleFailure, UsageError
+
+if TYPE_CHECKING:
+    from headway.check.execution import Execution
+    from headway.check.races.race import Race
 
 __all__ = ["explore", "replay"]
 
@@ -93,7 +100,8 @@ def explore(
         if found is not None:
             raise search(lambda inner: _failed(inner, found, options, code.fingerprint))
         inner = search.inner
-    races = tuple(f"race: {race}" for race in inner.lookout.races(exhausted=inner.exhausted))
+        seen = inner.lookout.races(exhausted=inner.exhausted)
+        races = tuple(f"race: {race}" for race in search(lambda inner: judged(inner, seen, options)))
     return Verdict(
         inner.schedules,
         inner.exhausted,
@@ -127,17 +135,21 @@ def replay(
 
         def run(inner: Search) -> ScheduleFailure | Exception | None:
             # The first execution in a process imports and caches what later ones find there, and so takes other steps.
-            inner.first()
-            recorder = Recorder()
-            ending, execution, followed = inner.again(schedule.deviations, recorder)
+            with silence():
+                inner.first()
+            recorder, detector = Recorder(), Detector()
+            ending, execution, followed = inner.again(schedule.deviations, Watchers(recorder, detector))
             diverged = followed.error(schedule.fingerprint, code.fingerprint)
             if diverged is not None:
                 return diverged
             if ending.failed:
                 now = Schedule(schedule.granularity, execution.deviations, code.fingerprint)
-                with silence():  # it runs once more, and has been heard
-                    race = inner.heart(schedule.deviations, ending)
-                return failure(ending, recorder, encode(now), 0, options, race)
+                build = None
+                if can_be_judged(execution, options):
+                    with silence():  # it runs again, and has been heard
+                        build = build_of(inner, schedule.deviations, ending)
+                race = _heart(detector, execution, build, options)
+                return failure(ending, recorder, encode(now), 0, options, race, build)
             return None
 
         error = search(run)
@@ -273,15 +285,18 @@ def _failed(search: Search, found: Found, options: Options, fingerprint: str) ->
     if followed.diverged or ending.signature != found.ending.signature:
         return nondeterminism(found, ending, followed.diverged)
     smallest = _smallest(search, found, execution.deviations, most_steps)
-    recorder = Recorder()
-    ending, execution, _ = search.again(smallest, recorder)
+    build = None
+    if can_be_judged(execution, options):
+        smallest, build = with_the_gil(search, smallest, found.ending, options.seed)
+    recorder, detector = Recorder(), Detector()
+    ending, execution, _ = search.again(smallest, Watchers(recorder, detector))
     if ending.signature != found.ending.signature:
         return nondeterminism(found, ending, "")
     token = encode(Schedule(options.granularity, execution.deviations, fingerprint))
-    race = search.heart(smallest, ending)
+    race = _heart(detector, execution, build, options)
     if ending.kind == "livelock":
         ending = replace(ending, steps=most_steps)  # it was seen to go on
-    return failure(ending, recorder, token, found.number, options, race)
+    return failure(ending, recorder, token, found.number, options, race, build)
 
 
 def _smallest(search: Search, found: Found, deviations: Deviations, most_steps: int) -> Deviations:
@@ -301,3 +316,12 @@ def _smallest(search: Search, found: Found, deviations: Deviations, most_steps: 
         if ending.signature != found.ending.signature:
             return deviations
     return smallest
+
+
+def _heart(detector: Detector, execution: Execution, build: Build | None, options: Options) -> Race | None:
+    """The race that made a failing schedule fail; it is known only where points are accesses."""
+    detector.finish(execution.running)
+    race = detector.heart if options.granularity == "access" else None
+    if race is None or build is None or race.section is None:
+        return race
+    return replace(race, gil=build.handed.get(race.section))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from headway.check.report import blocked_lines, counted, race_lines
+from headway.check.report import blocked_lines, build_lines, counted, race_lines
 from headway.check.rows import Row, rows
 
 __all__ = ["page"]
@@ -76,9 +76,9 @@ def _section(one: Mapping[str, Any]) -> Iterator[str]:
             yield f'<p class="soft">{name} {escape(counted(one))}, granularity {escape(one["granularity"])}</p>'
             yield from _blocked(one)
             yield from _table(one)
-            race = "\n".join(race_lines(one))
-            if race:
-                yield f"<pre>{escape(race)}</pre>"
+            below = "\n".join([*race_lines(one), *build_lines(one)])
+            if below:
+                yield f"<pre>{escape(below)}</pre>"
         else:
             yield f"<p>{name}: not deterministic, the same schedule did not fail again</p>"
         if one["replay"]:

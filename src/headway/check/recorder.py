@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headway.check.site import Site
     from headway.check.unit import Unit
 
-__all__ = ["Hold", "Recorder", "Step"]
+__all__ = ["Hold", "Recorder", "Step", "value_of"]
 
 MOST_STEPS = 5000
 """Kept; of a longer execution these are the last ones."""
@@ -55,6 +55,8 @@ class Step:
     """No other unit was there."""
     got: bool = False
     """A lock was taken, a wait has ended as it should."""
+    makes: bool = False
+    """A constructor gives a variable a value."""
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ class Recorder:
         )
         step.site = site.index
         step.alone = self._live == 1
+        step.makes = write and site.function.rpartition(".")[2] == "__init__"
         if site.kind == "line":
             step.kind = "line"
         else:
@@ -214,27 +217,25 @@ def _label(site: Site, name: Hashable) -> str:
 
 
 def _value(owner: Any, name: Hashable) -> str:
-    """What a variable holds, found without running any code of the program."""
-    found: Any = _NOTHING
-    if isinstance(owner, CellType):
-        try:
-            found = owner.cell_contents
-        except ValueError:
-            return ""
-    elif isinstance(owner, _CONTAINERS) and name == STRUCTURE:
+    """What a variable holds, in words."""
+    if not isinstance(owner, CellType) and isinstance(owner, _CONTAINERS) and name == STRUCTURE:
         size = _length(owner)
         return "" if size is None else f"{size} item{'' if size == 1 else 's'}"
-    elif isinstance(owner, dict):
-        if name not in dict.keys(owner):
-            return ""
-        found = dict.__getitem__(owner, name)
-    elif type(owner) is list and isinstance(name, int):
-        if not -len(owner) <= name < len(owner):
-            return ""
-        found = owner[name]
-    elif isinstance(name, str):
-        found = _attribute(owner, name)
-    return _short(found)
+    return _short(value_of(owner, name))
+
+
+def value_of(owner: Any, name: Hashable) -> Any:
+    """What a variable holds, found without running any code of the program; an object of ours if that is not known."""
+    if isinstance(owner, CellType):
+        try:
+            return owner.cell_contents
+        except ValueError:
+            return _NOTHING
+    if isinstance(owner, dict):
+        return dict.__getitem__(owner, name) if name in dict.keys(owner) else _NOTHING
+    if type(owner) is list and isinstance(name, int):
+        return owner[name] if -len(owner) <= name < len(owner) else _NOTHING
+    return _attribute(owner, name) if isinstance(name, str) else _NOTHING
 
 
 def _length(owner: Any) -> int | None:

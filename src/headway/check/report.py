@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from headway.check.naming import short_name
 from headway.check.place import is_program
 from headway.check.races.classes import CAN_GO_WRONG
 from headway.check.rows import Row, rows, shown_files
-from headway.check.story import short_name, tell
+from headway.check.story import tell
 from headway.errors import ScheduleFailure
 
 if TYPE_CHECKING:
+    from headway.check.builds import Build
     from headway.check.ending import Ending
     from headway.check.options import Options
     from headway.check.races.race import Race
     from headway.check.recorder import Recorder
     from headway.check.search import Found
 
-__all__ = ["blocked_lines", "counted", "failure", "nondeterminism", "race_lines", "text"]
+__all__ = ["blocked_lines", "build_lines", "counted", "failure", "nondeterminism", "race_lines", "text"]
 
 MOST_ROWS = 60
 MOST_TURNS = 12
@@ -32,13 +34,19 @@ LEAST_TEXT = 40
 
 
 def failure(
-    ending: Ending, recorder: Recorder, token: str, number: int, options: Options, race: Race | None = None
+    ending: Ending,
+    recorder: Recorder,
+    token: str,
+    number: int,
+    options: Options,
+    race: Race | None = None,
+    build: Build | None = None,
 ) -> ScheduleFailure:
-    """The exception that tells of a failing schedule, and of the race at its heart if there is one."""
+    """The exception that tells of a failing schedule, of the race at its heart, and of the builds that can show it."""
     if ending.error is not None:
         _forget_ours(ending.error)
-    details = tell(ending, recorder, token, number, options)
-    details["race"] = race.told() if race is not None else None
+    details = tell(ending, recorder, token, number, options, race)
+    details["build"] = build.told() if build is not None else None
     report = text(details)
     also = f", also={list(options.also)!r}" if options.also else ""
     error = ScheduleFailure(f"{report}\nreplay: headway.replay(scenario, {token!r}{also})")
@@ -88,7 +96,9 @@ def text(details: Mapping[str, Any], width: int = WIDTH, most_rows: int = MOST_R
     lines = [first + " " * room + right] if room >= 3 else [first, f"  {right}"]
     lines += blocked_lines(details, width)
     table = list(_table(details, width, most_rows))
-    return "\n".join([*lines, "", *table, *race_lines(details)] if table else [*lines, *race_lines(details)])
+    if table:
+        lines += ["", *table]
+    return "\n".join([*lines, *race_lines(details), *build_lines(details)])
 
 
 def counted(details: Mapping[str, Any]) -> str:
@@ -103,10 +113,19 @@ def race_lines(details: Mapping[str, Any]) -> list[str]:
     race = details.get("race")
     if race is None:
         return []
-    kind = "" if race["kind"] not in CAN_GO_WRONG else f"{race['kind']}; "
+    kind = [] if race["kind"] not in CAN_GO_WRONG else [race["kind"]]
     unlocked = not any(access["locks"] for access in race["accesses"])
     lock = "no lock is held" if unlocked else "no lock orders these"
-    return [f"race: {race['variable']} ({kind}{lock})", *(f"  {step}" for step in race["steps"])]
+    return [
+        f"race: {race['variable']} ({'; '.join([*kind, lock])})",
+        *(f"  {step}" for step in race["steps"]),
+    ]
+
+
+def build_lines(details: Mapping[str, Any]) -> list[str]:
+    """Which builds of CPython can show it."""
+    build = details.get("build")
+    return [] if build is None else list(build["lines"])
 
 
 def blocked_lines(details: Mapping[str, Any], width: int) -> list[str]:

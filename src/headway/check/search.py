@@ -14,7 +14,6 @@ from headway.check.carriers.greenlets import GreenletCarriers
 from headway.check.carriers.threads import ThreadCarriers
 from headway.check.ending import raised
 from headway.check.execution import MOST_STEPS, Execution
-from headway.check.races.detector import Detector
 from headway.check.races.lookout import Lookout
 from headway.check.strategies.bounded import Bounded
 from headway.check.strategies.contract import Plain, Strategy
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from headway.check.carriers.contract import Carriers
     from headway.check.ending import Ending
     from headway.check.options import Options
-    from headway.check.races.race import Race
     from headway.check.watcher import Watcher
 
 __all__ = ["Found", "Search"]
@@ -171,15 +169,6 @@ class Search:
         strategy = Replaying(deviations, strict=strict)
         ending, execution = self.once(strategy, watcher)
         return ending, execution, strategy
-
-    def heart(self, deviations: Deviations, ending: Ending) -> Race | None:
-        """The race that makes a failing schedule fail, if it fails again in the same way while it is watched."""
-        if not self._watches:
-            return None
-        detector = Detector()
-        again, execution, _ = self.again(deviations, detector)
-        detector.finish(execution.running)
-        return detector.heart if again.signature == ending.signature else None
 
     def _strategies(self, bounded: Bounded) -> Iterator[Strategy]:
         random, focus = self._random, self._focus

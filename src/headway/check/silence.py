@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Iterator
 
 __all__ = ["silence"]
@@ -19,7 +20,11 @@ class _Nothing(io.TextIOBase):
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """What Python code writes to stdout and stderr goes nowhere."""
+    """What Python code writes to stdout and stderr goes nowhere, and `breakpoint()` stops nobody."""
     nothing = _Nothing()
-    with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
-        yield
+    before, sys.breakpointhook = sys.breakpointhook, lambda *_, **__: None
+    try:
+        with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
+            yield
+    finally:
+        sys.breakpointhook = before

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import linecache
-import re
 import traceback
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from headway.check.ending import describe
+from headway.check.naming import Names
 from headway.check.place import Place, is_program, short
 from headway.check.token import decode
 from headway.check.unit import Unit
@@ -17,14 +15,15 @@ from headway.check.unit import Unit
 if TYPE_CHECKING:
     from headway.check.ending import Ending
     from headway.check.options import Options
+    from headway.check.races.race import Race
     from headway.check.recorder import Recorder, Step
 
-__all__ = ["short_name", "tell"]
-
-_GIVEN = re.compile(r"(Thread-\d+) \(.*\)")
+__all__ = ["tell"]
 
 
-def tell(ending: Ending, recorder: Recorder, token: str, number: int, options: Options) -> dict[str, Any]:
+def tell(
+    ending: Ending, recorder: Recorder, token: str, number: int, options: Options, race: Race | None
+) -> dict[str, Any]:
     """All that is known of a failing schedule; it holds only what JSON has.
 
     Args:
@@ -33,12 +32,19 @@ def tell(ending: Ending, recorder: Recorder, token: str, number: int, options: O
         token: Of the schedule.
         number: Of the schedule, from 1; 0 if it was replayed.
         options: Of the exploration.
+        race: At the heart of it, if there is one.
     """
     left = recorder.finish(ending.unit)
     failed = _failed(ending, recorder)
-    steps = list(_that_matter(recorder.steps, left))
-    names = _Names([*steps, *left], [hold.lock for hold in recorder.held.values()])
     switches = set(decode(token).deviations) if token else set()
+    steps = list(_that_matter(list(recorder.steps), left, switches))
+    names = Names(
+        [
+            *(step.thing for step in [*steps, *left]),
+            *(hold.lock for hold in recorder.held.values()),
+            *(race.locks if race is not None else ()),
+        ]
+    )
     units = {step.unit for step in [*steps, *left]} | {0}
     if failed is not None:
         units.add(failed["unit"])
@@ -56,6 +62,7 @@ def tell(ending: Ending, recorder: Recorder, token: str, number: int, options: O
         "steps_left_out": recorder.count - len(recorder.steps),
         "steps": _steps(steps, left, switches, names),
         "failed": failed,
+        "race": race.told(names) if race is not None else None,
     }
 
 
@@ -68,8 +75,13 @@ def _sentence(ending: Ending, failed: dict[str, Any] | None) -> str:
     return ending.sentence
 
 
-def _that_matter(steps: Iterable[Step], left: list[Step]) -> Iterable[Step]:
-    """Without accesses to what only one unit touched, or nobody changed while there were several."""
+def _that_matter(
+    steps: Sequence[Step], left: list[Step], switches: Collection[tuple[int, int]]
+) -> Iterable[Step]:
+    """Without accesses to what only one unit touched, or nobody changed while there were several.
+
+    Nor those of constructors to what nobody else has touched yet, but where units take turns.
+    """
     touched: dict[object, set[int]] = {}
     written: set[object] = set()
     for step in [*steps, *left]:
@@ -77,48 +89,26 @@ def _that_matter(steps: Iterable[Step], left: list[Step]) -> Iterable[Step]:
             touched.setdefault(step.variable, set()).add(step.unit)
             if step.write and not step.alone:
                 written.add(step.variable)
-    for step in steps:
+    seen: dict[object, set[int]] = {}
+    for place, step in enumerate(steps):
         key = step.variable
-        if key is None or (key in written and len(touched[key]) > 1):
-            yield step
+        if key is not None:
+            already = seen.setdefault(key, set())
+            already.add(step.unit)
+            if key not in written or len(touched[key]) == 1:
+                continue
+            near = {other.unit for other in steps[max(0, place - 1) : place + 2]}
+            if (
+                step.makes
+                and len(already) == 1
+                and len(near) == 1
+                and (step.unit, step.number) not in switches
+            ):
+                continue
+        yield step
 
 
-class _Names:
-    """What locks are called: as in the source; `#2` is the second that is made at its place; else L1, L2 and so on."""
-
-    def __init__(self, steps: list[Step], held: list[object]) -> None:
-        places: dict[int, Place] = {}
-        for thing in [*(step.thing for step in steps), *held]:
-            if isinstance(thing, Place):
-                places.setdefault(id(thing), thing)
-        called = {key: (place.name, place.noun, place.made_at) for key, place in places.items()}
-        several = Counter(called.values())
-        same: Counter[tuple[str, str, str]] = Counter()
-        self._names: dict[int, str] = {}
-        nameless = 0
-        for key, kind in called.items():
-            name = kind[0]
-            if not name:
-                nameless += 1
-                name = f"{kind[1][0].upper()}{nameless}"
-            elif several[kind] > 1:
-                same[kind] += 1
-                name = f"{name}#{same[kind]}"
-            self._names[key] = name
-
-    def __getitem__(self, thing: object) -> str:
-        if isinstance(thing, Unit):
-            return short_name(thing.name)
-        return self._names.get(id(thing)) or describe(thing)
-
-
-def short_name(unit: str) -> str:
-    """A name without the function that Python adds to those that it gives itself."""
-    found = _GIVEN.fullmatch(unit)
-    return found[1] if found is not None else unit
-
-
-def _thing(thing: object, names: _Names) -> dict[str, str] | None:
+def _thing(thing: object, names: Names) -> dict[str, str] | None:
     if thing is None:
         return None
     if isinstance(thing, Place):
@@ -126,7 +116,7 @@ def _thing(thing: object, names: _Names) -> dict[str, str] | None:
     return {"kind": "unit" if isinstance(thing, Unit) else "other", "name": names[thing], "made_at": ""}
 
 
-def _blocked(step: Step, recorder: Recorder, names: _Names) -> dict[str, Any]:
+def _blocked(step: Step, recorder: Recorder, names: Names) -> dict[str, Any]:
     hold = recorder.held.get(id(step.thing))
     return {
         "unit": step.unit,
@@ -145,7 +135,7 @@ def _blocked(step: Step, recorder: Recorder, names: _Names) -> dict[str, Any]:
 
 
 def _steps(
-    steps: list[Step], left: list[Step], switches: set[tuple[int, int]], names: _Names
+    steps: list[Step], left: list[Step], switches: set[tuple[int, int]], names: Names
 ) -> list[dict[str, Any]]:
     # A unit that goes on after another was chosen in its place was switched at the point that it goes on from.
     following: dict[int, tuple[int, int]] = {step.unit: (step.unit, step.number) for step in left}
@@ -178,7 +168,7 @@ def _steps(
     return found
 
 
-def _comment(step: Step, names: _Names) -> str:
+def _comment(step: Step, names: Names) -> str:
     """What the step did, where the source line does not say it."""
     name = names[step.thing] if step.thing is not None else ""
     if isinstance(step.thing, Place) and step.thing.inner and step.kind != "wait":

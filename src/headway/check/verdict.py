@@ -18,7 +18,8 @@ class Verdict:
     granularity: str
     seed: int
     races: tuple[str, ...] = field(default=())
-    """Pairs of accesses that nothing orders, a line each. They did not lead to a failure."""
+    """Pairs of accesses that nothing orders, a line each; it says whether it can go wrong with the GIL, too. They did
+    not lead to a failure."""
     notes: tuple[str, ...] = field(default=())
     """What was not under control."""
 

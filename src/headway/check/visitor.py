@@ -73,9 +73,6 @@ class Visitor:
             execution.watcher.accessed(me, site, owner, name, write)
         if (execution.alone or (site.shared is False and not self.everything)) and me.steps < me.limit:
             return
-        gil = world.gil
-        if gil is not None and not gil.one_more(me) and me.steps < me.limit:
-            return
         me.kind = "access"
         me.owner = owner
         me.variable = name

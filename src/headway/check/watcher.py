@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from headway.check.site import Site
     from headway.check.unit import Unit
 
-__all__ = ["Watcher"]
+__all__ = ["Watcher", "Watchers"]
 
 
 class Watcher(Protocol):
@@ -39,3 +39,50 @@ class Watcher(Protocol):
 
     def joined(self, unit: Unit, other: Unit) -> None:
         """A unit has waited for another's end."""
+
+
+class Watchers:
+    """Several that watch one execution: each is told of everything, in their order."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._all = watchers
+
+    def announced(self, unit: Unit) -> None:
+        """Tells each."""
+        for watcher in self._all:
+            watcher.announced(unit)
+
+    def accessed(self, unit: Unit, site: Site, owner: object, name: Hashable, write: bool) -> None:
+        """Tells each."""
+        for watcher in self._all:
+            watcher.accessed(unit, site, owner, name, write)
+
+    def acquired(self, unit: Unit, owner: object) -> None:
+        """Tells each."""
+        for watcher in self._all:
+            watcher.acquired(unit, owner)
+
+    def released(self, unit: Unit, owner: object) -> None:
+        """Tells each."""
+        for watcher in self._all:
+            watcher.released(unit, owner)
+
+    def started(self, unit: Unit, child: Unit) -> None:
+        """Tells each."""
+        for watcher in self._all:
+            watcher.started(unit, child)
+
+    def ended(self, unit: Unit) -> None:
+        """Tells each."""
+        for watcher in self._all:
+            watcher.ended(unit)
+
+    def elapsed(self, units: list[Unit]) -> None:
+        """Tells each."""
+        for watcher in self._all:
+            watcher.elapsed(units)
+
+    def joined(self, unit: Unit, other: Unit) -> None:
+        """Tells each."""
+        for watcher in self._all:
+            watcher.joined(unit, other)

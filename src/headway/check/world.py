@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headway.check.execution import Execution
-    from headway.check.handovers.counting import Handovers
     from headway.check.unit import Unit
 
 __all__ = ["here", "world"]
@@ -20,12 +19,10 @@ _get_ident = _thread.get_ident
 class World:
     """The one execution that runs now, if any."""
 
-    __slots__ = ("execution", "gil", "trace")
+    __slots__ = ("execution", "trace")
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
-        self.gil: Handovers | None = None
-        """Accesses are points only where this says that the GIL may be handed over; None: all are."""
         self.trace: Callable[..., Any] | None = None
         """What each unit is traced with; for points before instructions, where Python has nothing better."""
 

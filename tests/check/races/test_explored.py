@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import threading
 import weakref
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,6 +115,54 @@ def test_a_failure_names_the_race_at_its_heart_and_so_does_its_replay() -> None:
     with pytest.raises(ScheduleFailure) as again:
         replay(scenario, failed.value.token)
     assert "race: Counter.value (lost update; no lock is held)" in str(again.value)
+
+
+def test_locks_that_are_made_at_one_place_are_told_apart_in_a_race_as_in_the_schedule() -> None:
+    def scenario() -> None:
+        counter, other = Counter(), Counter()
+
+        def add(lock: threading.Lock) -> None:
+            with lock:
+                counter.add()
+
+        together(lambda: add(counter.lock), lambda: add(other.lock))
+        assert counter.value == 2
+
+    with pytest.raises(ScheduleFailure) as failed:
+        explore(scenario)
+    report = failed.value.report
+    place = Counter.__init__.__code__.co_firstlineno + 2
+    for name in ("lock#1", "lock#2"):
+        assert f"takes {name}" in report
+        assert f"holding {name} (test_explored.py:{place})" in report
+    (race,) = explore(lambda: not_failing(scenario), schedules=100).races
+    assert f"holding lock#1 (test_explored.py:{place})" in race
+    assert f"holding lock#2 (test_explored.py:{place})" in race
+
+
+def not_failing(scenario: Callable[[], None]) -> None:
+    with contextlib.suppress(AssertionError):
+        scenario()
+
+
+def test_a_place_in_an_installed_package_is_told_from_the_package_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "lib" / "python3" / "site-packages" / "counting"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "class Counter:\n    def __init__(self):\n        self.n = 0\n    def add(self):\n        self.n += 1\n"
+    )
+    monkeypatch.syspath_prepend(package.parent)
+    counting: Any = importlib.import_module("counting")
+
+    def scenario() -> None:
+        counter = counting.Counter()
+        together(counter.add, counter.add)
+
+    (race,) = explore(scenario, also=["counting"], schedules=100).races
+    assert "at counting/__init__.py:5 (" in race
+    assert "site-packages" not in race
 
 
 def test_a_failure_that_no_race_makes_names_none() -> None:

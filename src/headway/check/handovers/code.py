@@ -7,12 +7,18 @@ from types import CodeType, FrameType
 
 from headway.check.rewriting import accesses
 
-__all__ = ["announces", "counts", "is_ours"]
+__all__ = ["announces", "counts", "in_c", "is_ours", "stands_in"]
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _DOUBLES = os.path.join(_OURS, "doubles") + os.sep
 _LOCALS = os.path.join(_DOUBLES, "local.py")
 """Of the doubles these alone stand for what neither waits nor is called."""
+_IN_C = frozenset(os.path.join(_DOUBLES, name) for name in ("clock.py", "lock.py", "queues.py"))
+"""Of the doubles these stand for what is written in C: `Lock`, `RLock`, `SimpleQueue`, and what `time` has."""
+_RUNNING = tuple(
+    os.path.join(_OURS, name) for name in ("asynchronous", "carriers", "doubles", "execution.py", "greenlets")
+)
+"""What calls the program. The rest of ours looks on, and what it calls the program does not call."""
 
 _ANNOUNCING = frozenset(
     id(getattr(accesses, name))
@@ -27,17 +33,24 @@ def is_ours(code: CodeType) -> bool:
     return code.co_filename.startswith(_OURS)
 
 
-def counts(frame: FrameType) -> bool:
-    """Does this function that starts stand for one that starts, or for a call in C, in the program as it is?"""
-    back, ours = frame.f_back, is_ours(frame.f_code)
-    if back is not None and is_ours(back.f_code):
-        # What a double calls may be the program's; what the rest of ours calls, such as a generated `__init__`, is not.
-        return not ours and _stands_in(back.f_code)
-    return not ours or _stands_in(frame.f_code)
-
-
-def _stands_in(code: CodeType) -> bool:
+def stands_in(code: CodeType) -> bool:
+    """Is it the double of something that waits, or that is called in C?"""
     return code.co_filename.startswith(_DOUBLES) and code.co_filename != _LOCALS
+
+
+def in_c(code: CodeType) -> bool:
+    """Is it the double of something written in C? There the interpreter looks when it is done, not when it starts."""
+    return code.co_filename in _IN_C
+
+
+def counts(frame: FrameType) -> bool:
+    """Does this happen in the program as it is, too: does what runs here belong to it, or stand for something of it?"""
+    back = frame.f_back
+    if is_ours(frame.f_code):  # a double counts when it is called, and not for what it does then
+        return stands_in(frame.f_code) and (back is None or not is_ours(back.f_code))
+    while back is not None and not is_ours(back.f_code):
+        back = back.f_back
+    return back is None or back.f_code.co_filename.startswith(_RUNNING)
 
 
 def announces(called: object) -> bool:

@@ -7,7 +7,9 @@ Python/bytecodes.c, which was Python/ceval.c up to 3.11. A Python function that 
 operator, an attribute or an item, unless Python code runs for it. Which they are is not guessed from the source: the
 interpreter tells of each, through `sys.monitoring` from 3.12 on, and on 3.11 instruction by instruction.
 
-What is done to locks, threads and the like counts, too, whether or not it has to wait.
+What is done to locks, threads and the like is seen as the program's own calls are: one in C counts when it is done, so
+a free lock is taken before the interpreter looks; one in Python counts when it starts. Who waits lets the GIL go. What
+is a place on any version up to 3.15 counts on each: another one may run the program.
 
 Not seen: C code that lets the GIL go without being called, such as a file that is closed with its last reference, or
 an operator of a C extension. Nor, on 3.11, finalizers that the collector of cycles runs when something new is made.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
-from headway.check.handovers.code import announces, counts, is_ours
+from headway.check.handovers.code import announces, counts, in_c, is_ours, stands_in
 from headway.check.handovers.counting import Handovers
 
 __all__ = ["monitored"]
@@ -27,10 +27,11 @@ def monitored() -> Iterator[Handovers | None]:
     disable, add = monitoring.DISABLE, handovers.add
 
     def started(code: CodeType, offset: int) -> Any:
+        if in_c(code) or (is_ours(code) and not stands_in(code)):
+            return disable
         if counts(sys._getframe(1)):
             add()
-            return None
-        return disable if is_ours(code) else None
+        return None
 
     codes: dict[int, tuple[CodeType, bytes]] = {}
 
@@ -44,26 +45,36 @@ def monitored() -> Iterator[Handovers | None]:
 
     def returned(code: CodeType, offset: int, function: object, first: object) -> None:
         # Subtle: there is no such event when a Python function has been called, where the interpreter does not look
-        # either; but there is one for `super().name`, which since 3.12 is no call.
-        if is_ours(code) or announces(function):
-            return
-        if function is not super or instruction(code, offset) != "LOAD_SUPER_ATTR":
+        # either. There is one for `super().name`, which is no call since 3.12; on 3.11 it is one, and so it counts.
+        if not is_ours(code) and not announces(function) and counts(sys._getframe(1)):
             add()
 
     def ended(code: CodeType, offset: int, value: object) -> Any:
         if is_ours(code):
-            return disable
+            if not in_c(code):
+                return disable
+            if counts(sys._getframe(1)):
+                add()
+            return None
         # Subtle: after `method(*arguments)` the interpreter looks, although it tells of no return. It does not if what
         # was called so is a function, which cannot be seen here.
         back = sys._getframe(1).f_back
-        if back is not None and instruction(back.f_code, back.f_lasti) == "CALL_FUNCTION_EX":
+        if back is None or is_ours(back.f_code):
+            return None
+        if instruction(back.f_code, back.f_lasti) == "CALL_FUNCTION_EX" and counts(back):
             add()
         return None
+
+    def raised(code: CodeType, offset: int, error: BaseException) -> None:
+        # The interpreter does not look then, but who has waited in vain has let the GIL go.
+        if in_c(code) and counts(sys._getframe(1)):
+            add()
 
     def jumped(code: CodeType, offset: int, target: int) -> Any:
         if target > offset or is_ours(code):
             return disable
-        add()
+        if counts(sys._getframe(1)):
+            add()
         return None
 
     events = monitoring.events
@@ -71,15 +82,18 @@ def monitored() -> Iterator[Handovers | None]:
         events.PY_START: started,
         events.PY_RESUME: started,
         events.PY_RETURN: ended,
+        events.PY_UNWIND: raised,
         events.CALL: called,
         events.C_RETURN: returned,
+        events.C_RAISE: returned,  # it may have let the GIL go before, as to look for a file that is not there
         events.JUMP: jumped,
     }
     monitoring.use_tool_id(tool, "headway")
     try:
         for event, callback in callbacks.items():
             monitoring.register_callback(tool, event, callback)
-        told = (events.PY_START, events.PY_RESUME, events.PY_RETURN, events.CALL, events.JUMP)
+        # C_RETURN and C_RAISE come with CALL.
+        told = set(callbacks) - {events.C_RETURN, events.C_RAISE}
         monitoring.set_events(tool, sum(told))
         monitoring.restart_events()  # what the last who had this number did not want to see
         yield handovers

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from headway.check.handovers.code import announces, counts, is_ours
+from headway.check.handovers.code import announces, counts, in_c, is_ours
 from headway.check.handovers.counting import Handovers
 from headway.check.world import world
 
@@ -63,9 +63,13 @@ class _Traced(Handovers):
 
     def begin(self, frame: FrameType, event: str, _: Any) -> Any:
         """A Python function starts, or a generator goes on."""
-        if counts(frame):
-            self.add()
         code, back = frame.f_code, frame.f_back
+        if not counts(frame):
+            return None
+        if in_c(code):
+            frame.f_trace_lines = False
+            return self._end
+        self.add()
         if is_ours(code):
             return None
         caller = back.f_trace if back is not None else None
@@ -81,6 +85,12 @@ class _Traced(Handovers):
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
         return _Frame(self, calls)
+
+    def _end(self, frame: FrameType, event: str, _: Any) -> Any:
+        """What stands for a function in C has come to its end, or raised."""
+        if event == "return":
+            self.add()
+        return self._end
 
 
 class _Frame:
@@ -102,7 +112,10 @@ class _Frame:
                 self._handovers.add()
             self._at = at
             self.called = self._calls.get(at)
-        elif event == "exception":  # where a call raises, the interpreter does not look
+        elif event == "exception":
+            # Where a call raises the interpreter does not look, but C code may have let the GIL go before.
+            if self.called is not None:
+                self._handovers.add()
             self.called = None
         return self
 

@@ -26,7 +26,7 @@ def overlap(one: Hashable, other: Hashable) -> bool:
 class Access:
     """A unit has read or written a variable."""
 
-    __slots__ = ("count", "key", "locks", "name", "number", "since", "site", "unit", "who", "write")
+    __slots__ = ("count", "key", "locks", "name", "number", "passed", "since", "site", "unit", "who", "write")
 
     def __init__(
         self,
@@ -56,6 +56,9 @@ class Access:
         """How many others had been done when the unit came to it."""
         self.key: Hashable = None
         """For a new item of a dict: its key."""
+        self.passed: int | None = None
+        """How many handovers of the GIL its unit had passed before, if they were counted. Negative: what was read may
+        have let the GIL go since."""
 
     def __repr__(self) -> str:
         verb = "writes" if self.write else "reads"
@@ -102,9 +105,14 @@ class Owned:
         self._kept = None
         self.sections = None
 
+    @property
+    def owner(self) -> object:
+        """The object; None if it is gone."""
+        return self._ref() if self._ref is not None else self._kept
+
     def is_(self, owner: object) -> bool:
         """Is it still this object?"""
-        return (self._ref() if self._ref is not None else self._kept) is owner
+        return self.owner is owner
 
     def overlapping(self, name: Hashable) -> Iterator[Variable]:
         """The variables that an access by this name touches."""

@@ -5,7 +5,7 @@ new one, and what a container's method does happens at once. So two accesses tha
 themselves:
 
 - `lost update` and `check-then-act`: a unit reads a variable and then writes it, and another writes it in between. What
-  the second write rests on is no longer true. This can go wrong under the GIL.
+  the second write rests on is no longer true. This can go wrong, with the GIL only if it may be handed over in between.
 - `harmless publication`: one reads what the other writes, or both write. The order of a unit's own accesses is kept on
   CPython, too; languages with weaker memory models call this a data race.
 - `atomic container operations`: each changes or reads a container at once. Harmless likewise.
@@ -53,6 +53,8 @@ MOST_BETWEEN = 8
 
 Parted = Callable[["Access", "Access", "Access", str], None]
 """Is told of a read, the write in between, the write that rests on the read, and the class."""
+Closed = Callable[["Access", "Access"], None]
+"""Is told of a read, and the write that rests on it."""
 
 
 class _Section:
@@ -81,7 +83,7 @@ class Sections:
         sections[:] = [each for each in sections if each.read.site is not access.site][-MOST_READS:]
         sections.append(_Section(access))
 
-    def written(self, access: Access, clock: Clock, parted: Parted) -> None:
+    def written(self, access: Access, clock: Clock, parted: Parted, closed: Closed) -> None:
         """A unit has written; `clock` is its own."""
         done = []
         for key, sections in self._open.items():
@@ -91,7 +93,7 @@ class Sections:
             if unit == access.unit:
                 done.append(key)
                 for section in sections:
-                    self._close(section, access, clock, parted)
+                    self._close(section, access, clock, parted, closed)
                 continue
             for section in sections:
                 if len(section.between) < MOST_BETWEEN:
@@ -99,11 +101,12 @@ class Sections:
         for key in done:
             del self._open[key]
 
-    def _close(self, section: _Section, access: Access, clock: Clock, parted: Parted) -> None:
+    def _close(self, section: _Section, access: Access, clock: Clock, parted: Parted, closed: Closed) -> None:
         read = section.read
-        kind = rests_on(read, access) if section.between else ""
+        kind = rests_on(read, access) if section.between or access.passed is not None else ""
         if not kind:
             return
+        closed(read, access)
         for other, before in section.between:
             after = knows(clock, other.unit, other.count)
             if not (before and after) and _same_item(read, other, access):

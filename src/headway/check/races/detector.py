@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from headway.check.handovers.counting import passed
+from headway.check.handovers.foreign import holds_foreign
 from headway.check.races.access import Access, Owned, Owners, Variable
 from headway.check.races.classes import Sections, class_of
 from headway.check.races.clocks import Clock, knows, learn
@@ -44,10 +46,13 @@ class Detector:
         """How often each unit, by its number, was at each site."""
         self.starters: dict[int, int] = {}
         """Which unit has started which."""
+        self.handed: dict[tuple[Site, Site], bool] = {}
+        """Of places that read and then write what rests on it: was there ever a handover of the GIL in between? Known
+        if handovers are counted."""
         self._clocks: list[Clock] = []
         self._passed: dict[int, _Passed] = {}
         self._held: dict[int, list[Any]] = {}
-        self._pending: dict[int, tuple[int, Site, object, Hashable, bool]] = {}
+        self._pending: dict[int, tuple[int, Site, object, Hashable, bool, int | None]] = {}
         self._owners = Owners()
         self._done = 0
 
@@ -94,7 +99,7 @@ class Detector:
             self.accesses += 1
             counts = self.counts.setdefault(unit.number, {})
             counts[site] = counts.get(site, 0) + 1
-            self._pending[unit.number] = (self._done, site, owner, name, write)
+            self._pending[unit.number] = (self._done, site, owner, name, write, passed(unit))
 
     def acquired(self, unit: Unit, owner: object) -> None:
         """It knows what those know who released."""
@@ -160,13 +165,16 @@ class Detector:
         pending = self._pending.pop(unit.number, None)
         if pending is None:
             return
-        since, site, owner, name, write = pending
+        since, site, owner, name, write, handovers = pending
         locks = tuple(self._held.get(unit.number, ()))
         clock = self._clock(unit)
         self._done += 1
         access = Access(
             unit.number, clock[unit.number], site, name, write, locks, unit.name, self._done, since
         )
+        access.passed = handovers
+        if handovers is not None and not write and holds_foreign(owner, name):
+            access.passed = -1
         if write and name == STRUCTURE and site.kind == "item" and type(owner) is dict and owner:
             access.key = next(reversed(owner))  # it has just been put there
         self._owned(access, owner, clock)
@@ -203,7 +211,12 @@ class Detector:
         def parted(read: Access, between: Access, write: Access, kind: str) -> None:
             self._keep(Race.of(kind, owner, read, between, write))
 
-        owned.sections.written(access, clock, parted)
+        owned.sections.written(access, clock, parted, self._closed)
+
+    def _closed(self, read: Access, write: Access) -> None:
+        if write.passed is not None:
+            places = (read.site, write.site)
+            self.handed[places] = self.handed.get(places, False) or read.passed != write.passed
 
     def _race(self, owned: Owned, owner: object, first: Access, second: Access) -> None:
         owned.racing = True

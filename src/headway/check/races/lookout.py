@@ -30,7 +30,7 @@ class Lookout:
     def __init__(self) -> None:
         self.variables: set[frozenset[Site]] = set()
         """What races, by the sites of its accesses."""
-        self._races: dict[tuple[object, ...], Race] = {}
+        self._races: dict[tuple[object, ...], tuple[Race, dict[tuple[int, int], int]]] = {}
         self._watched = 0
 
     def watcher(self, number: int) -> Detector | None:
@@ -46,13 +46,14 @@ class Lookout:
         detector.finish(execution.running)
         for race in detector.races.values():
             if race.can_go_wrong:
-                self._races.setdefault(race.place, race)
+                self._races.setdefault(race.place, (race, execution.deviations))
         self.variables |= detector.variables
 
-    def races(self, *, exhausted: bool) -> list[Race]:
-        """Those that can go wrong, and were seen to part what belongs together.
+    def races(self, *, exhausted: bool) -> list[tuple[Race, dict[tuple[int, int], int]]]:
+        """Those that can go wrong, and were seen to part what belongs together; each with the schedule.
 
         When all schedules were run and none failed, a check that another has overtaken does no harm; a lost update is
         one still.
         """
-        return [race for race in self._races.values() if not exhausted or race.kind == LOST_UPDATE]
+        seen = self._races.values()
+        return [(race, schedule) for race, schedule in seen if not exhausted or race.kind == LOST_UPDATE]

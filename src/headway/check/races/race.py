@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from headway.check.naming import Names, short_name
 from headway.check.place import short
 from headway.check.races.classes import CAN_GO_WRONG
 from headway.check.site import STRUCTURE
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Race", "Side"]
 
-_FOLDERS = re.compile(r"[^( ]*/")
+_PACKAGES = ("site-packages/", "dist-packages/")
 
 
 @dataclass(frozen=True)
@@ -28,35 +28,35 @@ class Side:
     unit: str
     site: Site
     write: bool
-    locks: tuple[str, ...]
-    """What the unit held, such as `lock (bank.py:14)`."""
+    locks: tuple[object, ...]
+    """What the unit held."""
 
     @property
     def where(self) -> str:
-        """Such as `bank.py:31`."""
-        return f"{short(self.site.file)}:{self.site.line}"
+        """Such as `bank.py:31`; of a file in an installed package, from the package on."""
+        file = short(self.site.file)
+        for packages in _PACKAGES:
+            file = file.rpartition(packages)[2]
+        return f"{file}:{self.site.line}"
 
-    @property
-    def near(self) -> str:
+    def near(self, names: Names) -> str:
         """The same without folders, and with what was held."""
         place = f"{os.path.basename(self.site.file)}:{self.site.line}"
-        return f"{place}, {_FOLDERS.sub('', self.held)}" if self.locks else place
+        return f"{place}, {self.held(names)}" if self.locks else place
 
     @property
     def verb(self) -> str:
         """What it does."""
         return "writes" if self.write else "reads"
 
-    @property
-    def held(self) -> str:
+    def held(self, names: Names) -> str:
         """What it held, in words."""
-        return f"holding {', '.join(self.locks)}" if self.locks else "holding no lock"
+        return f"holding {', '.join(map(names.with_place, self.locks))}" if self.locks else "holding no lock"
 
     @staticmethod
     def of(access: Access) -> Side:
         """What an access was."""
-        locks = tuple(dict.fromkeys(str(lock.described) for lock in access.locks))
-        return Side(access.who, access.site, access.write, locks)
+        return Side(short_name(access.who), access.site, access.write, tuple(dict.fromkeys(access.locks)))
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,12 @@ class Race:
     """The write that rests on the first access, which is a read."""
     overtaken: bool = False
     """Was the second access announced before the first was done? Then a switch has put them in this order."""
+    gil: bool | None = None
+    """Can it go wrong with the GIL? None: not known."""
 
     @property
     def can_go_wrong(self) -> bool:
-        """Can it go wrong on CPython, with the GIL too?"""
+        """Can it go wrong on CPython, as far as its class tells?"""
         return self.kind in CAN_GO_WRONG
 
     @property
@@ -85,23 +87,34 @@ class Race:
         last = self.third or self.second
         return (self.kind, self.first.site.file, self.first.site.line, last.site.line)
 
+    @property
+    def section(self) -> tuple[Site, Site] | None:
+        """Where a unit reads, and where it writes what rests on that."""
+        return (self.first.site, self.third.site) if self.third is not None else None
+
+    @property
+    def locks(self) -> list[object]:
+        """All that were held."""
+        return [lock for side in self.sides for lock in side.locks]
+
     def __str__(self) -> str:
         one, two, three = self.first, self.second, self.third
+        names = Names(self.locks)
         if three is None:
             return (
-                f"{self.kind}: {self.variable}: {one.unit} {one.verb} it at {one.where} ({one.held}), "
-                f"{two.unit} {two.verb} it at {two.where} ({two.held}), and nothing orders them"
+                f"{self.kind}: {self.variable}: {one.unit} {one.verb} it at {one.where} ({one.held(names)}), "
+                f"{two.unit} {two.verb} it at {two.where} ({two.held(names)}), and nothing orders them"
             )
         if one.site.line == three.site.line:
-            section = f"{one.unit} reads and writes it at {one.where} (`{one.site.text}`, {one.held})"
+            section = f"{one.unit} reads and writes it at {one.where} (`{one.site.text}`, {one.held(names)})"
         else:
             section = (
                 f"{one.unit} reads it at {one.where} (`{one.site.text}`) and then writes it at {three.where} "
-                f"(`{three.site.text}`, {three.held})"
+                f"(`{three.site.text}`, {three.held(names)})"
             )
         return (
             f"{self.kind}: {self.variable}: {section}; "
-            f"{two.unit} can write it in between, at {two.where} ({two.held})"
+            f"{two.unit} can write it in between, at {two.where} ({two.held(names)}){_BUILDS[self.gil]}"
         )
 
     @property
@@ -109,24 +122,24 @@ class Race:
         """All accesses."""
         return [side for side in (self.first, self.second, self.third) if side is not None]
 
-    @property
-    def steps(self) -> list[str]:
+    def steps(self, names: Names) -> list[str]:
         """What happened, in short lines, each with the file's name only."""
         one, two, three = self.first, self.second, self.third
         if three is None:
-            return [f"{side.unit} {side.verb} it at {side.near}" for side in (one, two)]
-        if one.near == three.near:
-            section = f"{one.unit} reads and writes it at {three.near}"
+            return [f"{side.unit} {side.verb} it at {side.near(names)}" for side in (one, two)]
+        if one.near(names) == three.near(names):
+            section = f"{one.unit} reads and writes it at {three.near(names)}"
         else:
-            section = f"{one.unit} reads it at {one.near} and writes it at {three.near}"
-        return [section, f"{two.unit} writes it in between, at {two.near}"]
+            section = f"{one.unit} reads it at {one.near(names)} and writes it at {three.near(names)}"
+        return [section, f"{two.unit} writes it in between, at {two.near(names)}"]
 
-    def told(self) -> dict[str, Any]:
+    def told(self, names: Names) -> dict[str, Any]:
         """The same as data that JSON has."""
         return {
             "kind": self.kind,
             "variable": self.variable,
-            "steps": self.steps,
+            "gil": self.gil,
+            "steps": self.steps(names),
             "accesses": [
                 {
                     "unit": side.unit,
@@ -135,7 +148,7 @@ class Race:
                     "line": side.site.line,
                     "function": side.site.function,
                     "text": side.site.text,
-                    "locks": list(side.locks),
+                    "locks": [names.with_place(lock) for lock in side.locks],
                 }
                 for side in self.sides
             ],
@@ -146,9 +159,15 @@ class Race:
         """A race of these accesses to an object."""
         variable = name_of(owner, second.name if first.name == STRUCTURE else first.name, first.site)
         overtaken = third is None and second.since < first.number
-        return Race(
-            kind, variable, Side.of(first), Side.of(second), Side.of(third) if third else None, overtaken
-        )
+        last = Side.of(third) if third is not None else None
+        return Race(kind, variable, Side.of(first), Side.of(second), last, overtaken)
+
+
+_BUILDS = {
+    None: "",
+    True: "; with the GIL, too",
+    False: "; only without the GIL: nothing hands it over in between",
+}
 
 
 def name_of(owner: object, name: Hashable, site: Site) -> str:
