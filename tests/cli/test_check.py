@@ -181,6 +181,22 @@ def test_what_cannot_be_controlled_is_an_error_and_the_other_scenarios_are_check
     assert re.match(r"error: unit-0 has been at bank\.py:\d+ for ", alone.stderr)
 
 
+def test_one_schedule_of_each_class_is_no_proof_and_the_next_command_looks_otherwise(
+    headway: Headway, bank: Callable[[str], Path]
+) -> None:
+    bank(FINE)
+    result = headway("check", "bank.py", "--strategy", "dpor")
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert re.match(
+        r"no failure in \d+ schedules at granularity access \(dpor has no more to try\)", lines[0]
+    )
+    assert "this is no proof" in result.stdout
+    assert lines[-1] == "more: headway check bank.py::scenario"
+    (fine,) = json.loads(headway("check", "bank.py", "--strategy", "dpor", "--json").stdout)["scenarios"]
+    assert (fine["exhausted"], fine["reduced"]) == (False, True)
+
+
 def test_json_is_one_document(headway: Headway, bank: Callable[[str], Path]) -> None:
     bank(SCENARIO + "\n\ndef check_fine():\n    run(int)\n")
     result = headway("check", "bank.py", "--json")

@@ -94,7 +94,8 @@ class Execution:
         """On the real monotonic clock; one that runs longer is cut off, and says nothing."""
         self.idle = 0
         """Times that units offered their turn since anything changed."""
-        self._fair = False
+        self.fair = False
+        """Turns are given in order, and no longer as the strategy likes."""
         self._turn_steps = SPIN
 
     # ---- the run ----
@@ -211,7 +212,7 @@ class Execution:
         if self.stopping:
             self.stopped(me)
             return
-        if me.steps < me.limit and self.idle < IDLE_ROUNDS and not self._fair:
+        if me.steps < me.limit and self.idle < IDLE_ROUNDS and not self.fair:
             # What `_next` does, for the usual case: this is where a search spends its time.
             enabled = []
             for unit in self.live:
@@ -329,7 +330,7 @@ class Execution:
         if len(enabled) > 1:
             if default is None:
                 default = me if me in enabled else chosen
-            chosen = default if self._fair else self.choose(enabled, me, default)
+            chosen = default if self.fair else self.choose(enabled, me, default)
             if chosen is not default:
                 self.deviations[me.number, me.steps] = chosen.number
         if chosen is not me:
@@ -359,7 +360,7 @@ class Execution:
             self.end(Ending("cut"))
             return False
         if taken > FREE_STEPS:
-            self._fair = True
+            self.fair = True
             self._turn_steps = FAIR_TURN
         return True
 
@@ -379,7 +380,7 @@ class Execution:
                     default = units[0]
         chosen = default
         if len(units) > 1:
-            chosen = default if self._fair else self.choose(units, me, default)
+            chosen = default if self.fair else self.choose(units, me, default)
             if chosen is not default:
                 self.deviations[me.number, me.steps] = chosen.number
         if chosen is not me:

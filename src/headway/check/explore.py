@@ -78,7 +78,7 @@ def explore(
         scenario: Called once for each schedule.
         schedules: How many at most.
         seconds: Wall-clock time at most; None for no limit.
-        strategy: `auto`, or one of `walk`, `pct`, `pos`, `focus`, `bounded`.
+        strategy: `auto`, or one of `walk`, `pct`, `pos`, `focus`, `bounded`, `dpor`.
         seed: Of the random choices; the same seed and code search the same schedules.
         granularity: Where threads can switch: at `sync` (locks, threads, queues, sleeps), also at each `access` to
             what they share, at each `line`, or at each `opcode`.
@@ -109,7 +109,8 @@ def explore(
         granularity,
         seed,
         races=races,
-        notes=tuple(code.unreachable),
+        notes=(*filter(None, [inner.note]), *code.unreachable),
+        reduced=bool(inner.note),
     )
 
 

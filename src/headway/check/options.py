@@ -12,7 +12,7 @@ from headway.errors import UsageError
 
 __all__ = ["CARRIERS", "STRATEGIES", "Options"]
 
-STRATEGIES = ("auto", "walk", "pct", "pos", "focus", "bounded")
+STRATEGIES = ("auto", "walk", "pct", "pos", "focus", "bounded", "dpor")
 CARRIERS = ("threads", "greenlets")
 
 

@@ -88,7 +88,8 @@ def _section(one: Mapping[str, Any]) -> Iterator[str]:
     elif one.get("replayed"):
         yield f'<h1 class="ok">No failure under the schedule</h1><p>{name}, replayed {escape(one["replayed"])}</p>'
     else:
-        every = "all of them" if one["exhausted"] else "there may be more"
+        more = "one of each class" if one["reduced"] else "there may be more"
+        every = "all of them" if one["exhausted"] else more
         yield f'<h1 class="ok">No failure in {one["schedules"]} schedules</h1>'
         yield f'<p class="soft">{name}, granularity {escape(one["granularity"])}, seed {one["seed"]}: {every}</p>'
         for line in [*one["races"], *one["notes"]]:

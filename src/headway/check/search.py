@@ -16,7 +16,8 @@ from headway.check.ending import raised
 from headway.check.execution import MOST_STEPS, Execution
 from headway.check.races.lookout import Lookout
 from headway.check.strategies.bounded import Bounded
-from headway.check.strategies.contract import Plain, Strategy
+from headway.check.strategies.contract import Plain, Strategy, Systematic
+from headway.check.strategies.dpor import DPOR
 from headway.check.strategies.focus import Focus
 from headway.check.strategies.pct import PCT
 from headway.check.strategies.pos import POS
@@ -83,6 +84,8 @@ class Search:
         self._ends_at: float | None = None
         self.schedules = 0
         self.exhausted = False
+        self.note = ""
+        """If nothing is left to try, and that was less than all schedules: what it was."""
         self.execution: Execution | None = None
         """The one that runs, for who watches from outside."""
 
@@ -103,17 +106,17 @@ class Search:
         options = self._options
         visitor = self._visitor
         end = None if options.seconds is None else _now() + options.seconds
-        bounded = Bounded()
-        whole = False  # bounded leaves out no access
+        systematic: Systematic = DPOR(blind=not self._watches) if options.strategy == "dpor" else Bounded()
+        whole = False  # it leaves out no access
         seen = -1
         self.most_steps = FIRST_STEPS
-        for number, strategy in enumerate(self._strategies(bounded), 1):
-            systematic = strategy is bounded
-            learns = self._learns and (systematic or (number - 1) % LEARN_EVERY == 0)
-            if systematic and not whole and seen != visitor.changes:
+        for number, strategy in enumerate(self._strategies(systematic), 1):
+            goes_on = strategy is systematic
+            learns = self._learns and (goes_on or (number - 1) % LEARN_EVERY == 0)
+            if goes_on and not whole and seen != visitor.changes:
                 seen = visitor.changes
-                bounded.restart()
-            visitor.everything = whole if systematic else number % WHOLE_EVERY == 0
+                systematic.restart()
+            visitor.everything = whole if goes_on else number % WHOLE_EVERY == 0
             if learns:
                 visitor.learn()
             self._ends_at = end if number > 1 else None  # the first one says how long one takes
@@ -122,11 +125,11 @@ class Search:
             if watcher is not None:
                 self.lookout.seen(watcher, execution)
                 self._focus.aim(self.lookout.variables, watcher.counts, watcher.starters)
-            if systematic and bounded.diverged and seen == visitor.changes and not ending.failed:
-                ending = raised(execution.units[0], _diverged(bounded.diverged))
+            if goes_on and systematic.diverged and seen == visitor.changes and not ending.failed:
+                ending = raised(execution.units[0], _diverged(systematic.diverged))
             if learns:
                 visitor.learnt()
-            if ending.kind == "cut":
+            if ending.kind == "cut" and not systematic.redundant:
                 return None
             self.schedules = number
             if number == 1:
@@ -139,13 +142,14 @@ class Search:
             if number == 1 and len(execution.units) == 1:  # nobody to choose from, and so one schedule
                 self.exhausted = True
                 return None
-            if bounded.exhausted and (whole or seen == visitor.changes):
+            if systematic.exhausted and (whole or seen == visitor.changes):
                 if whole or not visitor.private:
-                    self.exhausted = True
+                    self.note = systematic.note
+                    self.exhausted = not self.note
                     return None
                 # All schedules of what was seen to be shared. That nothing else is cannot be known so.
                 whole = True
-                bounded.restart()
+                systematic.restart()
             if number >= options.schedules or (end is not None and _now() >= end):
                 return None
             if number % COLLECT_EVERY == 0:
@@ -170,12 +174,12 @@ class Search:
         ending, execution = self.once(strategy, watcher)
         return ending, execution, strategy
 
-    def _strategies(self, bounded: Bounded) -> Iterator[Strategy]:
+    def _strategies(self, systematic: Systematic) -> Iterator[Strategy]:
         random, focus = self._random, self._focus
         walk, pos = Walk(random), POS(random)
         name = self._options.strategy
-        if name == "bounded":
-            yield from itertools.repeat(bounded)
+        if name in ("bounded", "dpor"):
+            yield from itertools.repeat(systematic)
         yield Plain()
         if name == "walk":
             yield from itertools.repeat(walk)
@@ -188,4 +192,4 @@ class Search:
         pcts = [PCT(random, depth) for depth in (2, 3, 4)]
         # Half of it where races were seen, else at random; every kind of bug of the corpus has one that it falls to.
         for pct in itertools.cycle(pcts):
-            yield from (focus, focus, pct, bounded, focus, pos, focus, bounded)
+            yield from (focus, focus, pct, systematic, focus, pos, focus, systematic)

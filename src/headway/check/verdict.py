@@ -13,7 +13,7 @@ class Verdict:
 
     schedules: int
     exhausted: bool
-    """All schedules at this granularity were run; else the budget ended."""
+    """All schedules at this granularity were run; else the budget ended, or see `reduced`."""
     seconds: float
     granularity: str
     seed: int
@@ -21,7 +21,9 @@ class Verdict:
     """Pairs of accesses that nothing orders, a line each; it says whether it can go wrong with the GIL, too. They did
     not lead to a failure."""
     notes: tuple[str, ...] = field(default=())
-    """What was not under control."""
+    """What was not under control, and what `reduced` means."""
+    reduced: bool = False
+    """One schedule of each class that the strategy `dpor` distinguishes was run; this is no proof."""
 
     def __str__(self) -> str:
         noun = "schedule" if self.schedules == 1 else "schedules"
@@ -29,5 +31,6 @@ class Verdict:
             every = "the only schedule" if self.schedules == 1 else f"all {self.schedules} {noun}"
             first = f"no failure in {every} at granularity {self.granularity}: exhausted"
         else:
-            first = f"no failure in {self.schedules} {noun} at granularity {self.granularity} (budget ended)"
+            ended = "dpor has no more to try" if self.reduced else "budget ended"
+            first = f"no failure in {self.schedules} {noun} at granularity {self.granularity} ({ended})"
         return "\n".join([first, *self.races, *(f"note: {note}" for note in self.notes)])

@@ -48,7 +48,7 @@ _DEFAULTS = {
     metavar="S",
     default=_DEFAULTS["strategy"],
     show_default=True,
-    help="How schedules are chosen: auto mixes focus, pct, pos and bounded.",
+    help="How schedules are chosen: auto mixes focus, pct, pos and bounded; or one of these, walk, dpor.",
 )
 @click.option(
     "--seed",
@@ -184,7 +184,9 @@ class _Result:
         if self.verdict is None:
             return ""
         changed: dict[str, Any] = {}
-        if self.verdict.exhausted:
+        if self.verdict.reduced:
+            changed["strategy"] = _DEFAULTS["strategy"]
+        elif self.verdict.exhausted:
             finer = {"sync": "access", "access": "line"}.get(self.options["granularity"])
             if finer is None:
                 return ""
@@ -217,6 +219,7 @@ class _Result:
             "outcome": "ok",
             "schedules": verdict.schedules,
             "exhausted": verdict.exhausted,
+            "reduced": verdict.reduced,
             "seconds": round(verdict.seconds, 3),
             "granularity": verdict.granularity,
             "seed": verdict.seed,

@@ -36,6 +36,9 @@ class Bounded:
         most: Preemptions at most; None for all schedules.
     """
 
+    redundant = False
+    note = ""
+
     def __init__(self, most: int | None = None) -> None:
         self.most = most
         self.bound = 0

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from headway.check.execution import Execution
     from headway.check.unit import Unit
 
-__all__ = ["Plain", "Strategy"]
+__all__ = ["Plain", "Strategy", "Systematic"]
 
 
 class Strategy(Protocol):
@@ -23,6 +23,24 @@ class Strategy(Protocol):
 
     def end(self, ending: Ending) -> None:
         """The execution is over."""
+
+
+class Systematic(Strategy, Protocol):
+    """Tries one schedule after the other, each along a path of choices and then on, until none is left."""
+
+    exhausted: bool
+    """Nothing is left to try."""
+    redundant: bool
+    """The last execution was cut off, since it would have repeated others."""
+    diverged: str
+    """Why the last execution could not go along its path, if it could not."""
+
+    @property
+    def note(self) -> str:
+        """What it means that nothing is left to try, if that is less than all schedules."""
+
+    def restart(self) -> None:
+        """The points have changed: what was tried does not count."""
 
 
 class Plain:
