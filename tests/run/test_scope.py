@@ -27,6 +27,12 @@ def fail(after: Callable[[], object] = lambda: None, text: str = "broken") -> No
     raise Broken(text)
 
 
+def has_begun(job: Job[Any]) -> Job[Any]:
+    while "pending" in repr(job):
+        threading.Event().wait(0.001)
+    return job
+
+
 def texts(group: BaseExceptionGroup[Any]) -> list[str]:
     return [str(error) for error in group.exceptions]
 
@@ -115,7 +121,7 @@ def test_a_failure_is_raised_in_a_group_and_drops_what_has_not_begun() -> None:
 
 def test_a_failure_asks_what_runs_to_stop() -> None:
     with pytest.raises(ExceptionGroup), scope() as s:
-        running = s.start(spin_until_cancelled)
+        running = has_begun(s.start(spin_until_cancelled))
         s.start(fail)
     assert running.result() == "saw it"
     assert not cancelled()
@@ -155,7 +161,7 @@ def test_a_failure_ends_waits_on_threads() -> None:
 
 def test_all_failures_are_raised_in_their_order() -> None:
     with pytest.raises(ExceptionGroup, match="2 of 2 calls") as raised, scope() as s:
-        s.start(fail, spin_until_cancelled, "second")
+        has_begun(s.start(fail, spin_until_cancelled, "second"))
         s.start(fail, text="first")
     assert texts(raised.value) == ["first", "second"]
 
@@ -185,21 +191,21 @@ def test_a_failure_that_the_body_raises_again_is_raised_once() -> None:
 
 def test_an_error_of_the_body_cancels_the_calls_and_goes_on_alone() -> None:
     with pytest.raises(KeyError, match="body"), scope() as s:
-        running = s.start(spin_until_cancelled)
+        running = has_begun(s.start(spin_until_cancelled))
         raise KeyError("body")
     assert running.result() == "saw it"
 
 
 def test_an_error_of_the_body_goes_into_the_group_if_calls_fail_too() -> None:
     with pytest.raises(ExceptionGroup) as raised, scope() as s:
-        s.start(fail, spin_until_cancelled)
+        has_begun(s.start(fail, spin_until_cancelled))
         raise KeyError("body")
     assert texts(raised.value) == ["'body'", "broken"]
 
 
 def test_an_exit_of_the_body_goes_on_after_all_have_ended() -> None:
     with pytest.raises(SystemExit), scope() as s:
-        running = s.start(spin_until_cancelled)
+        running = has_begun(s.start(spin_until_cancelled))
         raise SystemExit
     assert running.result() == "saw it"
 

@@ -9,13 +9,13 @@ import os
 import queue
 import sys
 import threading
-import time
 from concurrent.futures import CancelledError
 from typing import ClassVar
 
 from headway.errors import InitializerFailed
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.ending import finish_before_exit, forget
+from headway.run.backends.hands import Duty, some_wait
 from headway.run.backends.running import Running, Watch
 from headway.run.batch import Batch
 
@@ -28,7 +28,8 @@ class Threads(Backend):
     """A pool of threads, each started when there is a batch and no idle thread.
 
     The threads are daemons and a hook at exit waits for them, so that a map that was abandoned does not hold up
-    the end of the program. Each call sees the context variables of the thread that submitted it.
+    the end of the program; without an initializer they come from those that earlier pools have left. Each call sees
+    the context variables of the thread that submitted it.
 
     Args:
         workers: At most so many threads; None is 5 for each core and not more than 32, for calls that wait.
@@ -50,7 +51,7 @@ class Threads(Backend):
         # None asks the thread that gets it to leave, or to see whether it should.
         self._queue: queue.SimpleQueue[Running | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._threads: dict[int, threading.Thread] = {}
+        self._threads: dict[int, Duty] = {}
         self._numbers = itertools.count()
         # invariant: no more than the threads that wait for a batch and have not been called. Whoever puts
         # something into the queue calls one, under the lock; a busy thread may take it first.
@@ -76,11 +77,12 @@ class Threads(Backend):
         return True
 
     def _grow(self) -> None:
-        """Start a thread if there may be one more; the caller has the lock.
+        """Have one more thread, if there may be; the caller has the lock.
 
-        One at a time: each that has begun starts the next, so that nobody waits for many of them.
+        New ones are started one at a time, each by the one before, so that nobody waits for many of them.
         """
-        if not self._beginning and len(self._threads) < self.workers:
+        there = some_wait() and self._setup.initializer is None
+        if (there or not self._beginning) and len(self._threads) < self.workers:
             self._start()
 
     def _start(self) -> None:
@@ -92,10 +94,10 @@ class Threads(Backend):
             if not self._threads:  # otherwise those that run will do it
                 raise
 
-    def _make(self) -> tuple[int, threading.Thread]:
+    def _make(self) -> tuple[int, Duty]:
         number = next(self._numbers)
         name = f"{self._name}-{number + 1}"
-        thread = threading.Thread(target=self._work, args=(number,), name=name, daemon=True)
+        thread = Duty(self._work, (number,), name, last=self._setup.initializer is not None)
         self._threads[number] = thread
         self._beginning = True
         return number, thread
@@ -128,10 +130,7 @@ class Threads(Backend):
             forget(self)
         while wait and not abort and threads:
             for thread in threads:
-                if thread.ident is None:
-                    time.sleep(0.001)  # another is just starting it
-                else:
-                    thread.join()
+                thread.join()
             with self._lock:
                 threads = self._others()  # that those have started
 
@@ -141,9 +140,10 @@ class Threads(Backend):
         for _ in self._threads:
             self._put(None)
 
-    def _others(self) -> list[threading.Thread]:
+    def _others(self) -> list[Duty]:
         """The threads but the one that asks; the caller has the lock."""
-        return [thread for thread in self._threads.values() if thread is not threading.current_thread()]
+        me = threading.current_thread()
+        return [duty for duty in self._threads.values() if duty.thread is not me]
 
     def _take_all(self) -> list[Running]:
         taken = []
