@@ -54,9 +54,11 @@ def test_a_loop_that_is_not_ours_is_refused() -> None:
 
     def scenario() -> None:
         loop = Own()
+        sleeping = asyncio.sleep(0)
         try:
-            loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(sleeping)
         finally:
+            sleeping.close()  # Python complains of one that was never awaited
             loop.close()
 
     with pytest.raises(headway.CannotControl, match=r"test_refusing\.py:\d+"):
