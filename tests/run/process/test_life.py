@@ -387,3 +387,25 @@ def test_a_program_under_gevent_works() -> None:
         """),
     )
     assert done.stdout == "[[0], [1], [2], [3], [4]]\n", done.stderr
+
+
+def test_the_first_worker_of_a_program_has_its_memory_limit_too() -> None:
+    done = python(
+        "-c",
+        "import headway\n"
+        "with headway.Executor('processes', 1, memory_bytes=200 << 20) as executor:\n"
+        "    print(type(executor.submit(bytearray, 1 << 30).exception()).__name__)\n",
+    )
+    assert done.stdout == "MemoryError\n"
+
+
+def test_no_worker_is_started_that_the_first_pool_does_not_use() -> None:
+    done = python(
+        "-c",
+        "import os, headway\n"
+        "with headway.Executor('processes', 1) as executor:\n"
+        "    mine = executor.submit(os.getpid).result()\n"
+        "    with open(f'/proc/{os.getpid()}/task/{os.getpid()}/children') as file:\n"
+        "        print([int(pid) for pid in file.read().split()] == [mine])\n",
+    )
+    assert done.stdout == "True\n"

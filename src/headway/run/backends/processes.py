@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.ending import finish_before_exit, forget
 from headway.run.batch import Batch
 from headway.run.cores import available_cores
-from headway.run.process.pool import Pool
+from headway.run.process.reserve import prepare
 
 __all__ = ["Processes"]
 
@@ -25,7 +26,12 @@ class Processes(Backend):
     def __init__(self, workers: int | None = None, setup: Setup | None = None) -> None:
         # In a worker all cores have a worker already.
         self.workers = workers or available_cores()
-        self._pool = Pool(self.workers, setup or Setup())
+        setup = setup or Setup()
+        if setup.initializer is None and "headway.run.process.pool" not in sys.modules:
+            prepare(self.workers, setup.memory_bytes)
+        from headway.run.process.pool import Pool
+
+        self._pool = Pool(self.workers, setup)
         finish_before_exit(self)
 
     def submit(self, batch: Batch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -9,9 +10,9 @@ import threading
 from headway.run.cores import available_cores
 from headway.run.process import wire
 from headway.run.process.handle import Handle
-from headway.run.process.spawn import Surroundings
+from headway.run.process.spawn import Surroundings, spawn
 
-__all__ = ["park", "take"]
+__all__ = ["park", "prepare", "take"]
 
 _lock = threading.Lock()
 _parked: list[Handle] = []
@@ -37,6 +38,22 @@ def park(handle: Handle) -> list[Handle]:
         return leaving
 
 
+def prepare(workers: int, memory_bytes: int | None) -> None:
+    """Start a worker for a pool that is to come, if there is none: it boots while the pool's code is imported.
+
+    Args:
+        workers: How many the pool may have.
+        memory_bytes: What each of them may allocate.
+    """
+    if _parked:
+        return
+    with contextlib.suppress(OSError):  # the pool will tell
+        handle = spawn(Surroundings.now(max(1, available_cores() // workers), memory_bytes))
+        handle.parked = True
+        with _lock:
+            _parked.append(handle)
+
+
 def take(like: Surroundings) -> Handle | None:
     """A worker that started in the same surroundings, if one is left. It is to be set up anew."""
     with _lock:
@@ -45,7 +62,7 @@ def take(like: Surroundings) -> Handle | None:
                 del _parked[place]
                 handle.parked = False
                 if not _gone(handle):
-                    handle.adopted = True
+                    handle.adopted = handle.adopted or handle.ready  # else it was only prepared
                     handle.ready = handle.dead = False
                     return handle
     return None
