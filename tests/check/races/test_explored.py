@@ -140,6 +140,34 @@ def test_locks_that_are_made_at_one_place_are_told_apart_in_a_race_as_in_the_sch
     assert f"holding lock#2 (test_explored.py:{place})" in race
 
 
+class Defaulted:
+    value = 0
+
+    def add(self) -> None:
+        self.value += 1
+
+    def add_to_all(self) -> None:
+        type(self).value = self.value + 1
+
+
+def test_the_default_of_a_class_is_the_objects_own_variable() -> None:
+    def scenario() -> None:
+        counter = Defaulted()
+        together(counter.add, counter.add)
+
+    (race,) = explore(scenario, schedules=100).races
+    assert race.startswith("race: lost update: Defaulted.value: ")
+
+
+def test_what_is_assigned_to_a_class_is_one_variable_of_all_objects() -> None:
+    def scenario() -> None:
+        Defaulted.value = 0
+        together(Defaulted().add_to_all, Defaulted().add_to_all)
+
+    (race,) = explore(scenario, schedules=100).races
+    assert race.startswith("race: check-then-act: Defaulted.value: ")
+
+
 def not_failing(scenario: Callable[[], None]) -> None:
     with contextlib.suppress(AssertionError):
         scenario()

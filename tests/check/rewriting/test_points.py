@@ -149,7 +149,7 @@ def test_the_owner_is_the_object_however_an_attribute_is_reached(watch: Any) -> 
     )
 
 
-def test_a_class_owns_its_data_until_an_instance_has_its_own(watch: Any) -> None:
+def test_the_data_of_a_class_is_the_default_of_a_variable_that_each_instance_owns(watch: Any) -> None:
     def scenario() -> Thing:
         thing = Thing()
         thing.shared
@@ -160,7 +160,21 @@ def test_a_class_owns_its_data_until_an_instance_has_its_own(watch: Any) -> None
 
     seen = watch(scenario)
     owners = [owner for _, owner, name, _ in seen.visits if name == "shared"]
-    assert owners == [Thing, seen.result, seen.result, Thing]
+    assert owners == [seen.result, seen.result, seen.result, Thing]
+
+
+def test_a_class_that_is_assigned_to_owns_its_data_until_an_instance_has_its_own(watch: Any) -> None:
+    def scenario() -> Thing:
+        thing = Thing()
+        Thing.shared = Thing.shared
+        thing.shared
+        thing.shared = 1
+        thing.shared
+        return thing
+
+    seen = watch(scenario)
+    owners = [owner for _, owner, name, _ in seen.visits if name == "shared"]
+    assert owners == [Thing, Thing, Thing, seen.result, seen.result]
 
 
 def test_a_method_that_an_instance_hides_is_a_variable(watch: Any) -> None:

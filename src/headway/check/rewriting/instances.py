@@ -23,20 +23,23 @@ class Run:
         stored: Names of attributes that some rewritten code assigns: only these can hide a method of the same name.
         rebound: By the id of a module's dictionary, its globals that rewritten code rebinds.
         sites: All sites.
+        on_classes: Names of attributes that were assigned to classes.
     """
 
-    __slots__ = ("rebound", "sites", "stored")
+    __slots__ = ("on_classes", "rebound", "sites", "stored")
 
     def __init__(self) -> None:
         self.stored: frozenset[str] = frozenset()
         self.rebound: dict[int, frozenset[str]] = {}
         self.sites: list[Site] = []
+        self.on_classes: set[str] = set()
 
     def begin(self, sites: Iterable[Site], rebound: dict[int, frozenset[str]]) -> None:
         """Take what a program's sites say."""
         self.sites = list(sites)
         self.stored = frozenset(site.name for site in self.sites if site.kind == "attribute" and site.write)
         self.rebound = rebound
+        self.on_classes.clear()
         self.forget_decisions()
 
     def forget_decisions(self) -> None:
@@ -125,6 +128,9 @@ def read_variable(owner: Any, name: str, how: int) -> tuple[object, Hashable] | 
     if name in getattr(owner, "__dict__", ()):
         return owner, name
     if how == DATA_ON_CLASS:
+        # Only a default, which whoever assigns it to the object hides; unless some are assigned to classes, too.
+        if name not in run.on_classes and type(owner).__dictoffset__:
+            return owner, name
         return _on_class(type(owner), name)[0], name
     return None
 
@@ -134,6 +140,7 @@ def written_variable(owner: Any, name: str, how: int) -> tuple[object, Hashable]
     if how == MODULE:
         return owner.__dict__, name
     if how == CLASS:
+        run.on_classes.add(name)
         where, value = _on_class(owner, name)
         if where is None or not _is_data(value):
             run.forget_decisions()  # what was a method, or absent, may become data
