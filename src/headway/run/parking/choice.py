@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -59,6 +60,20 @@ def _hub() -> Any:
     # A hub or a loop can only exist when its module is loaded; so neither is imported here.
     hubs = sys.modules.get("gevent._hub_local")
     return None if hubs is None else hubs.get_hub_if_exists()
+
+
+def _forked() -> None:
+    """Give the loop of the hub its own descriptors, in a child.
+
+    A dormant hub goes to a child that nobody made with gevent's own fork. There its loop would share epoll's set and
+    the wake-ups of other threads with that of the parent, and take them from it. To do it twice does no harm.
+    """
+    hub = _hub()
+    if hub is not None:
+        sys.modules["gevent.hub"].reinit(hub)
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def _is_called_by_loop() -> bool:
