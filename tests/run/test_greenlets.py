@@ -79,6 +79,10 @@ print("over")
 def test_a_hub_that_is_forked_takes_no_wake_up_from_its_parent() -> None:
     pytest.importorskip("gevent")
     run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, check=False, timeout=50
+        [sys.executable, "-W", "ignore", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
     )
     assert (run.stdout, run.stderr) == ("over\n", "")
