@@ -11,6 +11,7 @@ import pytest
 import headway
 
 
+@pytest.mark.known_time  # of the first calls; where the machine stands still, a call that computes seems to wait
 def test_a_map_on_an_executor_that_chooses_chooses_for_itself_with_its_backends() -> None:
     threads: set[str] = set()
 
