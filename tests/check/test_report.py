@@ -152,6 +152,21 @@ def test_what_a_constructor_writes_is_left_out_but_where_another_comes_in_betwee
     assert line_with(fails(scenario).report, "self.first = 1", "# writes first: 1")
 
 
+def test_the_default_that_a_class_has_is_shown_as_the_value_that_is_read() -> None:
+    class Counter:
+        value = 7
+
+        def add(self) -> None:
+            self.value += 1
+
+    def scenario() -> None:
+        counter = Counter()
+        together(counter.add, counter.add)
+        assert counter.value == 9
+
+    assert "# reads value: 7" in fails(scenario).report
+
+
 def test_lines_of_a_loop_are_shown_once_between_two_switches() -> None:
     class Counter:
         value = 0

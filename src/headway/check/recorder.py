@@ -253,12 +253,14 @@ def _attribute(owner: Any, name: str) -> Any:
     except AttributeError:
         pass
     for kind in type(owner).__mro__:
-        slot = kind.__dict__.get(name)
-        if slot is not None:
+        slot: Any = kind.__dict__.get(name)
+        if type(slot).__name__ == "member_descriptor":
             try:
-                return slot.__get__(owner) if type(slot).__name__ == "member_descriptor" else _NOTHING
+                return slot.__get__(owner)
             except AttributeError:
                 return _NOTHING
+        if slot is not None:  # the default that a class has for its objects
+            return slot if not any("__get__" in base.__dict__ for base in type(slot).__mro__) else _NOTHING
     return _NOTHING
 
 
