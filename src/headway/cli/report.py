@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ def report(directory: Path | None, as_json: bool) -> None:
 
     DIR is a directory that `headway trace` recorded; without it, the newest one under ./.headway.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see headway.cli.trace
     from headway.trace.report import write
 
     write(directory or newest_trace(Path.cwd()), sys.stdout, json=as_json)

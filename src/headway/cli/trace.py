@@ -200,6 +200,8 @@ def _report(directory: Path, json_file: Path | None, said: tuple[str, ...]) -> N
     try:
         for line in said:
             print(f"headway: {line}", file=sys.stderr)
+        # numpy's library for matrices starts a thread for each core when it is loaded, and a report has no matrices.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from headway.trace import report
 
         if sys.stderr is not None:
