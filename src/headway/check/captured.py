@@ -7,6 +7,7 @@ the body of a class: what was looked up when the module was loaded is not looked
 from __future__ import annotations
 
 import gc
+from abc import ABCMeta
 from collections.abc import Mapping
 from types import BuiltinFunctionType, CellType, FunctionType
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from headway.check.reach import Undo
 
 __all__ = ["lend_captured"]
+
+_CLASSES = (type, ABCMeta)
 
 
 def lend_captured(doubles: Mapping[int, Any], kept: tuple[str, ...]) -> list[Undo]:
@@ -26,25 +29,30 @@ def lend_captured(doubles: Mapping[int, Any], kept: tuple[str, ...]) -> list[Und
         What puts the real things back.
     """
     undo: list[Undo] = []
-    for each in gc.get_objects():
-        kind = type(each)
-        if kind is FunctionType:
-            if each.__defaults__ or each.__kwdefaults__ or each.__closure__:
-                _in_function(each, doubles, kept, undo)
-        elif kind is type and not str(each.__module__).startswith(kept):
-            for name, value in list(vars(each).items()):
-                double = doubles.get(id(value))
-                if double is not None:
-                    # A function in a class is a method, one that is built in is not.
-                    plain = isinstance(value, BuiltinFunctionType) and isinstance(double, FunctionType)
-                    setattr(each, name, staticmethod(double) if plain else double)
-                    undo.append(lambda each=each, name=name, value=value: setattr(each, name, value))  # type: ignore[misc]
+    real = frozenset(doubles)
+    objects = gc.get_objects()
+    for function in [each for each in objects if type(each) is FunctionType]:
+        if function.__defaults__ or function.__kwdefaults__ or function.__closure__:
+            _in_function(function, doubles, real, kept, undo)
+    for each in [each for each in objects if type(each) in _CLASSES]:
+        if real.isdisjoint(map(id, vars(each).values())) or str(each.__module__).startswith(kept):
+            continue
+        for name, value in list(vars(each).items()):
+            double = doubles.get(id(value))
+            if double is not None:
+                # A function in a class is a method, one that is built in is not.
+                plain = isinstance(value, BuiltinFunctionType) and isinstance(double, FunctionType)
+                setattr(each, name, staticmethod(double) if plain else double)
+                undo.append(lambda each=each, name=name, value=value: setattr(each, name, value))  # type: ignore[misc]
     return undo
 
 
-def _in_function(function: Any, doubles: Mapping[int, Any], kept: tuple[str, ...], undo: list[Undo]) -> None:
+def _in_function(
+    function: Any, doubles: Mapping[int, Any], real: frozenset[int], kept: tuple[str, ...], undo: list[Undo]
+) -> None:
     defaults, named = function.__defaults__, function.__kwdefaults__
-    if str(function.__module__).startswith(kept):
+    held = [*(defaults or ()), *(named or {}).values(), *map(_content, function.__closure__ or ())]
+    if real.isdisjoint(map(id, held)) or str(function.__module__).startswith(kept):
         return
     if defaults and any(id(value) in doubles for value in defaults):
         function.__defaults__ = tuple(doubles.get(id(value), value) for value in defaults)
@@ -56,11 +64,15 @@ def _in_function(function: Any, doubles: Mapping[int, Any], kept: tuple[str, ...
         _in_cell(cell, doubles, undo)
 
 
-def _in_cell(cell: CellType, doubles: Mapping[int, Any], undo: list[Undo]) -> None:
+def _content(cell: CellType) -> Any:
     try:
-        real = cell.cell_contents
+        return cell.cell_contents
     except ValueError:  # not bound yet
-        return
+        return None
+
+
+def _in_cell(cell: CellType, doubles: Mapping[int, Any], undo: list[Undo]) -> None:
+    real = _content(cell)
     double = doubles.get(id(real))
     if double is not None:
         cell.cell_contents = double

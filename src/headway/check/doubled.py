@@ -18,6 +18,7 @@ from headway.check.captured import lend_captured
 from headway.check.doubles import clock, condition, local, lock, queues, thread
 from headway.check.execution import Stop
 from headway.check.greenlets import hub
+from headway.check.place import Place
 from headway.check.reach import Undo, lend
 
 __all__ = ["doubled"]
@@ -64,10 +65,14 @@ class _NoStop(logging.Filter):
 
 
 @contextmanager
-def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
-    """While this is entered, the program's modules see doubles; they behave as the real things outside an execution."""
+def doubled(scenario: Callable[[], Any]) -> Iterator[list[str]]:
+    """While this is entered, the program's modules see doubles; they behave as the real things outside an execution.
+
+    Gives notes on what keeps real things all the same.
+    """
     undo: list[tuple[Any, str, Any]] = []
     lent: list[Undo] = []
+    stand_ins = _StandIns()
 
     def put(place: Any, name: str, double: Any) -> None:
         undo.append((place, name, vars(place).get(name, _INHERITED)))
@@ -86,10 +91,12 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[None]:
         hub.put_doubles(put)
         for module in list(sys.modules.values()):
             if isinstance(module, ModuleType) and not module.__name__.startswith(_KEPT):
-                _in_module(module, put)
+                _in_module(module, put, stand_ins)
         lent = lend_captured(_DOUBLES, (*_KEPT, "threading", "headway.check"))
-        lent += lend([scenario, sys.modules.get(getattr(scenario, "__module__", ""))], _stand_in)
-        yield
+        roots: list[object] = [scenario, sys.modules.get(getattr(scenario, "__module__", ""))]
+        more, notes = lend(roots, _STANDING, _REACHED, _KEPT, stand_ins.of)
+        lent += more
+        yield notes
     finally:
         for put_back in reversed(lent):
             put_back()
@@ -117,38 +124,68 @@ def _is_program(module: object) -> bool:
     return isinstance(module, ModuleType) and not module.__name__.startswith("headway.check")
 
 
-_PLAIN = (str, int, float, bytes, bool, type(None), tuple, ModuleType)
-
-
-def _in_module(module: ModuleType, put: Any) -> None:
+def _in_module(module: ModuleType, put: Any, stand_ins: _StandIns) -> None:
+    names = vars(module)
     keeps_locks = module in (threading, logging, time)
-    for name, value in list(vars(module).items()):
-        if isinstance(value, _PLAIN):
-            continue
+    # Most modules have none of them, and there are many.
+    if not _NAMED.isdisjoint(map(id, names.values())):
+        for name, value in list(names.items()):
+            double = _DOUBLES.get(id(value))
+            if double is not None:
+                put(module, name, double)
+    if not keeps_locks and not _STANDING.isdisjoint(map(type, names.values())):
+        for name, value in list(names.items()):
+            double = stand_ins.of(value) if type(value) in _STANDING else None
+            if double is not None:
+                put(module, name, double)
+
+
+_NAMED = frozenset(_DOUBLES)
+_REACHED = frozenset(identity for identity in _NAMED if callable(_DOUBLES[identity]))
+_STANDING = frozenset(
+    [
+        _lock_type,
+        _rlock_type,
+        condition._RealCondition,
+        condition._RealEvent,
+        condition._RealSemaphore,
+        local._RealLocal,
+    ]
+)
+"""Types of what was made before, and is doubled."""
+
+
+class _StandIns:
+    """Doubles for what was made before: the same one wherever the same thing is kept.
+
+    A lock and the condition on it stay together so, as those of a queue.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, value: Any) -> Any:
+        """A double; None for what has none, or is held by somebody now."""
         double = _DOUBLES.get(id(value))
-        if double is not None:
-            put(module, name, double)
-        elif keeps_locks:
-            continue
-        elif (made := _stand_in(value)) is not None:
-            put(module, name, made)
+        if double is not None or type(value) not in _STANDING:
+            return double
+        if id(value) not in self._made:
+            self._made[id(value)] = (value, self._make(value))
+        return self._made[id(value)][1]
 
-
-def _stand_in(value: Any) -> Any:
-    """A double for a lock that was made before; None for what is none, or is held by somebody now."""
-    kind = type(value)
-    if kind is _lock_type:
-        return None if value.locked() else lock.Lock()
-    if kind is _rlock_type:
-        return lock.RLock()
-    if kind is condition._RealCondition:
-        return condition.Condition(_stand_in(value._lock))
-    if kind is condition._RealEvent:
-        made = condition.Event()
-        made._flag = value.is_set()
-        return made
-    if kind is condition._RealSemaphore:
-        return condition.Semaphore(value._value)
-    if kind is local._RealLocal:
+    def _make(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is _lock_type:
+            return None if value.locked() else lock.Lock()
+        if kind is _rlock_type:
+            return lock.RLock()
+        if kind is condition._RealCondition:
+            of_it = value._lock if isinstance(value._lock, Place) else self.of(value._lock)
+            return None if of_it is None else condition.Condition(of_it)
+        if kind is condition._RealEvent:
+            made = condition.Event()
+            made._flag = value.is_set()
+            return made
+        if kind is condition._RealSemaphore:
+            return condition.Semaphore(value._value)
         return local.Local()
-    return None

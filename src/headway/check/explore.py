@@ -257,7 +257,8 @@ def _prepared(scenario: Callable[[], Any], options: Options) -> Iterator[tuple[_
     collects = gc.isenabled()
     try:
         visitor = Visitor()
-        with _controlled(checked, options) as code, doubled(checked):
+        with _controlled(checked, options) as code, doubled(checked) as keep_real:
+            code.unreachable.extend(keep_real)
             for site in code.sites:
                 site.shared = None
             search = Search(checked, options, visitor)
