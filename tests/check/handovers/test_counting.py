@@ -31,15 +31,20 @@ TOGETHER = {
     "unpacked": "t, u = self.n, 1\nself.n = t + u",
     "function that returns": "t = self.got()\nself.n = t + 1",
     "property that returns": "t = self.property\nself.n = t + 1",
+    "method called as a container's": "t = self.get()\nself.n = t + 1",
+    "the same with arguments": "t = self.get({}, key=None)\nself.n = t + 1",
 }
 """Nothing comes in between."""
 APART = {
     "function": "t = self.n\nf()\nself.n = t + 1",
     "function in C": "t = self.n\nabs(t)\nself.n = t + 1",
     "container's method": "t = self.n\nself.items.append(1)\nself.items.pop()\nself.n = t + 1",
+    "container's method with arguments": "t = self.n\nself.keys.get(t + 1)\nself.n = t + 1",
+    "slice": "t = self.n\nslice(t)\nself.n = t + 1",
     "class": "t = self.n\nE()\nself.n = t + 1",
     "unpacked arguments": "t = self.n\nf(*())\nself.n = t + 1",
     "result of unpacked arguments": "t = self.got(*())\nself.n = t + 1",
+    "the same of a method called as a container's": "t = self.get(*())\nself.n = t + 1",
     "for": "t = self.n\nfor i in (1, 2): pass\nself.n = t + 1",
     "while": "t = self.n\ni = 2\nwhile i: i -= 1\nself.n = t + 1",
     "comprehension": "t = self.n\n[i for i in (1, 2)]\nself.n = t + 1",
@@ -75,9 +80,12 @@ class C(B):
     def __init__(self):
         self.n = 0
         self.items = [0]
+        self.keys = {}
         self.lock = threading.Lock()
 
     def got(self): return self.n
+
+    def get(self, *arguments, **named): return self.n
 
     def set(self, n): self.n = n
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType, MethodType
 
 from headway.check.rewriting import accesses
 
-__all__ = ["announces", "counts", "in_c", "is_ours", "stands_in"]
+__all__ = ["announces", "counts", "forwards", "in_c", "in_python", "is_ours", "names_callee", "stands_in"]
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _DOUBLES = os.path.join(_OURS, "doubles") + os.sep
@@ -20,11 +20,16 @@ _RUNNING = tuple(
 )
 """What calls the program. The rest of ours looks on, and what it calls the program does not call."""
 
+_HELPERS = [getattr(accesses, name) for name in dir(accesses)]
 _ANNOUNCING = frozenset(
-    id(getattr(accesses, name))
-    for name in dir(accesses)
-    if name in ("globals", "slice", "getitem")
-    or getattr(getattr(accesses, name), "__module__", "") == accesses.__name__
+    id(helper)
+    for helper in _HELPERS
+    if helper in (accesses.globals, accesses.slice, accesses.getitem)
+    or getattr(helper, "__module__", "") == accesses.__name__
+)
+_NAMING = frozenset(
+    helper.__code__
+    for helper in (accesses.arguments_of_method, accesses.arguments_of_builtin, accesses.arguments_of_slot)
 )
 
 
@@ -56,3 +61,18 @@ def counts(frame: FrameType) -> bool:
 def announces(called: object) -> bool:
     """Does only rewritten code call this, where the program's own code calls nothing?"""
     return id(called) in _ANNOUNCING
+
+
+def forwards(called: object) -> bool:
+    """Does rewritten code call this with what the program's own code calls directly, and its arguments?"""
+    return called is accesses.call
+
+
+def names_callee(code: CodeType) -> bool:
+    """Is this run just before that? Its parameter `function` is what is called then."""
+    return code in _NAMING
+
+
+def in_python(called: object) -> bool:
+    """Is it a Python function? When one returns, the interpreter does not look."""
+    return type(called.__func__ if isinstance(called, MethodType) else called) is FunctionType

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
-from headway.check.handovers.code import announces, counts, in_c, is_ours, stands_in
+from headway.check.handovers.code import announces, counts, forwards, in_c, in_python, is_ours, stands_in
 from headway.check.handovers.counting import Handovers
 
 __all__ = ["monitored"]
@@ -40,13 +40,19 @@ def monitored() -> Iterator[Handovers | None]:
             codes[id(code)] = code, code.co_code
         return dis.opname[codes[id(code)][1][offset]]
 
+    forwarding: set[tuple[int, int]] = set()
+
     def called(code: CodeType, offset: int, function: object, first: object) -> Any:
+        if forwards(function):
+            forwarding.add((id(code), offset))
         return disable if is_ours(code) else None  # without this event there would be none of the return
 
     def returned(code: CodeType, offset: int, function: object, first: object) -> None:
         # Subtle: there is no such event when a Python function has been called, where the interpreter does not look
         # either. There is one for `super().name`, which is no call since 3.12; on 3.11 it is one, and so it counts.
-        if not is_ours(code) and not announces(function) and counts(sys._getframe(1)):
+        if is_ours(code) or announces(function) or (forwards(function) and in_python(first)):
+            return
+        if counts(sys._getframe(1)):
             add()
 
     def ended(code: CodeType, offset: int, value: object) -> Any:
@@ -59,7 +65,7 @@ def monitored() -> Iterator[Handovers | None]:
         # Subtle: after `method(*arguments)` the interpreter looks, although it tells of no return. It does not if what
         # was called so is a function, which cannot be seen here.
         back = sys._getframe(1).f_back
-        if back is None or is_ours(back.f_code):
+        if back is None or is_ours(back.f_code) or (id(back.f_code), back.f_lasti) in forwarding:
             return None
         if instruction(back.f_code, back.f_lasti) == "CALL_FUNCTION_EX" and counts(back):
             add()

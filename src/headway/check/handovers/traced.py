@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from headway.check.handovers.code import announces, counts, in_c, is_ours
+from headway.check.handovers.code import announces, counts, forwards, in_c, in_python, is_ours, names_callee
 from headway.check.handovers.counting import Handovers
 from headway.check.world import world
 
@@ -37,6 +37,8 @@ _NO_WAY_ON = ("JUMP_BACKWARD", "JUMP_FORWARD", "RAISE_VARARGS", "RERAISE", "RETU
 
 Callee = tuple[str, str]
 """The instruction that loaded what is called, and the name in it."""
+_FORWARDED: Callee = ("forwarded", "")
+"""It is known only when it is called."""
 
 
 @contextmanager
@@ -64,6 +66,9 @@ class _Traced(Handovers):
     def begin(self, frame: FrameType, event: str, _: Any) -> Any:
         """A Python function starts, or a generator goes on."""
         code, back = frame.f_code, frame.f_back
+        caller = back.f_trace if back is not None else None
+        if names_callee(code) and isinstance(caller, _Frame):
+            caller.forwards_to_python = in_python(frame.f_locals["function"])
         if not counts(frame):
             return None
         if in_c(code):
@@ -72,7 +77,6 @@ class _Traced(Handovers):
         self.add()
         if is_ours(code):
             return None
-        caller = back.f_trace if back is not None else None
         if (
             isinstance(caller, _Frame)
             and caller.called is not None
@@ -96,7 +100,7 @@ class _Traced(Handovers):
 class _Frame:
     """Follows one frame."""
 
-    __slots__ = ("_at", "_calls", "_handovers", "called")
+    __slots__ = ("_at", "_calls", "_handovers", "called", "forwards_to_python")
 
     def __init__(self, handovers: _Traced, calls: dict[int, Callee]) -> None:
         self._handovers = handovers
@@ -104,6 +108,8 @@ class _Frame:
         self._at = -1
         self.called: Callee | None = None
         """It is in a call after which the interpreter looks."""
+        self.forwards_to_python = False
+        """What rewritten code is about to call in place of the program's own is a Python function."""
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> _Frame:
         if event == "opcode":
@@ -112,6 +118,8 @@ class _Frame:
                 self._handovers.add()
             self._at = at
             self.called = self._calls.get(at)
+            if self.called == _FORWARDED and self.forwards_to_python:
+                self.called = None
         elif event == "exception":
             # Where a call raises the interpreter does not look, but C code may have let the GIL go before.
             if self.called is not None:
@@ -163,7 +171,9 @@ def calls_of(code: CodeType) -> dict[int, Callee]:
             place = depth - 2 - ((argument or 0) & 1)
         if place is not None:
             by = loaded.get(place)
-            if by is None or by.opname != "LOAD_CONST" or not announces(by.argval):
+            if by is not None and by.opname == "LOAD_CONST" and forwards(by.argval):
+                calls[offset] = _FORWARDED
+            elif by is None or by.opname != "LOAD_CONST" or not announces(by.argval):
                 direct = by is not None and name == "CALL" and by.opname in _NAMED
                 calls[offset] = (by.opname, str(by.argval)) if by is not None and direct else ("", "")
         if instruction.opcode in dis.hasjrel:

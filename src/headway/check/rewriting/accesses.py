@@ -30,11 +30,14 @@ from headway.check.rewriting.instances import (
 )
 from headway.check.site import STRUCTURE, Site
 
-# What rewritten code calls itself; C functions, which leave no frame between the user's code and its objects.
-globals = builtins.globals  # noqa: A001
-slice = builtins.slice  # noqa: A001
-getitem = operator.getitem
-call = operator.call
+# What rewritten code calls itself; C functions, which leave no frame between the user's code and its objects. They are
+# objects of their own: whoever watches calls can tell these from the program's.
+globals = partial(builtins.globals)  # noqa: A001
+slice = partial(builtins.slice)  # noqa: A001
+getitem = partial(operator.getitem)
+call = partial(operator.call)
+call_unpacked = partial(operator.call)
+"""Likewise, where the program unpacks arguments."""
 
 # Attributes.
 

@@ -227,7 +227,9 @@ class Expressions(ast.NodeTransformer):
         function = node.func if visited else self.expression(node.func)
         self._arguments(node)
         announced = call(helper, node, site, function, *node.args)
-        called = call_starred("call", node, announced)
+        unpacks = any(isinstance(each, ast.Starred) for each in node.args)
+        unpacks = unpacks or any(each.arg is None for each in node.keywords)
+        called = call_starred("call_unpacked" if unpacks else "call", node, announced)
         called.keywords = node.keywords
         return called
 
