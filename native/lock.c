@@ -42,9 +42,23 @@ static struct hw_lock *lock_of(struct hw_semaphore *k, uint32_t kind, enum hw_id
         STORE(&lock->ready, 1);
         uint32_t none = 0;
         /* Two first waiters at once: the loser's entry stays empty. */
-        __atomic_compare_exchange_n(&k->lock, &none, index + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+        __atomic_compare_exchange_n(&k->lock, &none, index + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        lock = hw_entry(HW_SECTION_LOCKS, LOAD(&k->lock) - 1);
+        /* Subtle: read after the entry can be found. From then on who takes or releases writes here; who released
+         * before that has taken itself off k->owner before the semaphore was posted. So no earlier owner stays here. */
+        uint32_t owner = PEEK(&k->owner), nobody = 0;
+        __atomic_compare_exchange_n(&lock->owner, &nobody, owner, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
     }
     return hw_entry(HW_SECTION_LOCKS, k->lock - 1);
+}
+
+/* Says in the file who has a lock, once somebody has waited for it. */
+static inline void owned_by(struct hw_semaphore *k, uint32_t owner)
+{
+    uint32_t lock = LOAD(&k->lock);
+    STORE(&k->owner, owner);
+    if (UNLIKELY(lock != 0))
+        STORE(&((struct hw_lock *)hw_entry(HW_SECTION_LOCKS, lock - 1))->owner, owner);
 }
 
 static void add_edge(uint32_t lock, uint32_t waiter, uint32_t owner, uint64_t ns)
@@ -97,7 +111,7 @@ static uint32_t parked_kind(const sem_t *sem)
 
 static void acquired(struct hw_semaphore *k, uint64_t now)
 {
-    POKE(&k->owner, hw_self.index + 1);
+    owned_by(k, hw_self.index + 1);
     if (PEEK(&k->waiters) != 0 && k->held_from_ns == 0)
         k->held_from_ns = now ? now : hw_now();
 }
@@ -138,7 +152,24 @@ struct wait {
     bool parks;
 };
 
-static struct wait begin(sem_t *sem)
+/* Who is joined, from 3.13 on: the event lies in a ThreadHandle (Modules/_threadmodule.c), which has, a few words before,
+ *   PyThread_ident_t ident; PyThread_handle_t os_handle; int has_os_handle, state; PyMutex mutex; PyEvent thread_is_exiting;
+ * Both are its pthread_self(), which nothing else in such a place can be. */
+static uint32_t joined(uint64_t event)
+{
+    const uint64_t *handle = (const uint64_t *)(event & ~7ull);
+    if (handle[-2] != handle[-3])
+        return HW_NOBODY;
+    for (uint32_t i = PEEK(&hw.header->sections[HW_SECTION_THREADS].count); i-- > 0;) {
+        const struct hw_thread *t = hw_entry(HW_SECTION_THREADS, i);
+        if (t->pthread == handle[-2] && LOAD(&t->ready) && LOAD(&t->end_ns) == 0)
+            return i;
+    }
+    return HW_NOBODY;
+}
+
+/* `limited`: it gives up after a time. */
+static struct wait begin(sem_t *sem, bool limited)
 {
     struct wait w = {.t = hw_in(), .parks = parks(sem), .owner = HW_NOBODY, .lock = HW_NOBODY};
     if (w.t == NULL)
@@ -170,10 +201,15 @@ static struct wait begin(sem_t *sem)
             kind = parked_kind(sem);
         if (hw_semaphore_is_shared(sem)) {
             owner = 0; /* another process may have it */
+            limited = true;
+        } else if (kind == HW_JOIN) {
+            /* Up to 3.12 a thread takes a lock of its own when it begins. */
+            w.owner = w.parks ? joined(w.what->address) : owner != 0 ? owner - 1 : HW_NOBODY;
         } else if (!w.parks && !named) {
-            if (owner == hw_self.index + 1 || PEEK(&w.what->foreign) != 0)
-                kind = HW_CONDITION; /* a signal that another thread gives */
-            else if (owner != 0)
+            bool foreign = PEEK(&w.what->foreign) != 0;
+            if (owner == hw_self.index + 1 || foreign)
+                kind = HW_CONDITION; /* a signal that another thread gives; or it has it and will wait for ever */
+            if (owner != 0 && !foreign)
                 w.owner = owner - 1;
         }
         /* The inner lock of a Condition lives for one wait: only locks proper are worth an entry. */
@@ -187,6 +223,7 @@ static struct wait begin(sem_t *sem)
     }
     hw_switch(w.t, w.start, kind, w.lock, w.owner);
     w.t->now_b = stack;
+    w.t->now_d = limited ? HW_OUTSIDE : HW_NOBODY;
     hw_out();
     return w;
 }
@@ -280,6 +317,7 @@ EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
         uint32_t made = proper ? hw_stack(MADE_DEPTH) : 0;
         struct hw_semaphore *k = made != 0 ? hw_semaphore_new((uint64_t)sem) : hw_semaphore_find((uint64_t)sem);
         if (k != NULL) {
+            owned_by(k, 0);
             hw_semaphore_forget(k);
             k->made = made;
             k->created_ns = proper ? hw_now() : 0;
@@ -294,6 +332,7 @@ EXPORT int sem_destroy(sem_t *sem)
     if (hw_in() != NULL) {
         struct hw_semaphore *k = hw_semaphore_find((uint64_t)sem);
         if (k != NULL) {
+            owned_by(k, 0);
             hw_semaphore_forget(k);
             STORE(&k->address, 0);
         }
@@ -316,7 +355,7 @@ EXPORT int sem_wait(sem_t *sem)
         return REAL(sem_wait)(sem);
     if (at_once(sem))
         return 0;
-    struct wait w = begin(sem);
+    struct wait w = begin(sem, false);
     int r = hw_interrupted(w.t) ? (errno = EINTR, -1) : REAL(sem_wait)(sem);
     end(&w, r == 0);
     return r;
@@ -328,7 +367,7 @@ EXPORT int sem_timedwait(sem_t *sem, const struct timespec *deadline)
         return REAL(sem_timedwait)(sem, deadline);
     if (at_once(sem))
         return 0;
-    struct wait w = begin(sem);
+    struct wait w = begin(sem, true);
     int r = hw_interrupted(w.t) ? (errno = EINTR, -1) : REAL(sem_timedwait)(sem, deadline);
     end(&w, r == 0);
     return r;
@@ -340,7 +379,7 @@ EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *dea
         return REAL(sem_clockwait)(sem, clock, deadline);
     if (at_once(sem))
         return 0;
-    struct wait w = begin(sem);
+    struct wait w = begin(sem, true);
     int r = hw_interrupted(w.t) ? (errno = EINTR, -1) : REAL(sem_clockwait)(sem, clock, deadline);
     end(&w, r == 0);
     return r;
@@ -391,7 +430,7 @@ EXPORT int sem_post(sem_t *sem)
                     released(t, what, owned || what != k, again && what == k);
                 errno = saved;
             }
-            POKE(&k->owner, 0);
+            owned_by(k, 0);
         }
         hw_out();
     }

@@ -49,6 +49,7 @@ static void in_child(void)
                       HW_FLAG_FORKED | (parent_flags & (HW_FLAG_PYTHON | HW_FLAG_PYPY |
                                                         HW_FLAG_FREE_THREADED | HW_FLAG_STACKS)),
                       __ATOMIC_RELAXED);
+    __atomic_fetch_or(&hw.header->flags, parent_flags & HW_FLAG_HANDLERS, __ATOMIC_RELAXED); /* they are inherited */
     hw_thread_first();
     gil = hw_gil_after_fork(gil);
     if (hw_self.slot != NULL && gil != 0) {

@@ -64,6 +64,11 @@ bool hw_python_present(void)
     return py.present;
 }
 
+bool hw_python_initialized(void)
+{
+    return py.initialized != NULL && py.initialized();
+}
+
 bool hw_from_python(const void *address)
 {
     Dl_info info;

@@ -106,6 +106,7 @@
     X(int, usleep, (useconds_t us))                                                                               \
     X(unsigned, sleep, (unsigned seconds))                                                                        \
     X(int, pause, (void))                                                                                         \
+    X(int, sigaction, (int number, const struct sigaction *action, struct sigaction *before))                     \
     X(int, sigsuspend, (const sigset_t *mask))                                                                    \
     X(int, sigwait, (const sigset_t *set, int *signal))                                                           \
     X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info))                                                   \

@@ -19,6 +19,7 @@
 #define HW_MAGIC "HEADWAY"    /* 8 bytes with the terminating zero */
 #define HW_VERSION 1u
 #define HW_NOBODY 0xffffffffu /* no thread, no lock, no GIL, no child */
+#define HW_OUTSIDE 0xfffffffeu /* see below */
 
 /* Kinds of a record, and of the state that a thread is in now. Each is one state and reason. */
 #define HW_KINDS(X)                                                                                   \
@@ -75,6 +76,10 @@ enum hw_kind {
  * index in the lock section, or HW_NOBODY. In OFFCPU, `ready` waited for a core (the kernel's run-queue figure)
  * and `other` was off the core for a reason that was not seen (a page fault, a futex of a C library); both are
  * parts of the running time inside the window.
+ *
+ * Of a JOIN, c is the thread that is joined. While a thread waits for a semaphore, now_d in its slot says who can end
+ * that: HW_NOBODY: only threads of its own process, or a signal's handler in it; HW_OUTSIDE: also a time limit, or
+ * another process. In all other waits now_d is 0.
  */
 struct hw_record {
     uint64_t start_ns;
@@ -183,6 +188,8 @@ struct hw_lock {
     uint64_t longest_hold_ns;
     uint32_t longest_hold_slot;
     uint32_t foreign_posts; /* released by a thread that did not own it: a signal, not mutual exclusion */
+    uint32_t owner;        /* who has it now: slot + 1; 0: nobody, or not known. Written by who takes it or lets go */
+    uint32_t pad;
 };
 enum hw_identity {
     HW_IDENTITY_SEM = 1,   /* a semaphore of its own: the lock's own address, until it is destroyed */
@@ -248,6 +255,7 @@ enum hw_flags {
     HW_FLAG_FREE_THREADED = 8, /* the interpreter says that it was built without a GIL */
     HW_FLAG_STACKS = 16,       /* the frame layout is known */
     HW_FLAG_FORKED = 32,       /* born by fork of a traced process */
+    HW_FLAG_HANDLERS = 64,     /* it has signal handlers of its own, which may wake its threads */
     HW_FLAG_NO_SPACE = 128,    /* a reservation failed: the sections stopped growing, or there are none */
     HW_FLAG_PYPY = 256,
 };

@@ -176,6 +176,7 @@ void hw_unblock(struct hw_thread *t);
 /* ---- python.c and stack.c: the interpreter ---- */
 void hw_python_find(void);     /* looks for an interpreter in this process; sets the header's flags */
 bool hw_python_present(void);
+bool hw_python_initialized(void);
 bool hw_from_python(const void *address); /* is this code part of the interpreter? */
 void hw_python_start_name(char *name); /* the name of the Thread whose start() is running */
 #define HW_DEPTH 64 /* frames kept of a stack */

@@ -8,7 +8,7 @@ import pytest
 from headway import _native, cli
 from headway.cli.trace import split_program
 
-VALUES = {"-o", "--output", "--json", "--buffer", "--stack-threshold"}
+VALUES = {"-o", "--output", "--json", "--buffer", "--stack-threshold", "--on-deadlock"}
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import click
 
 from headway.errors import UsageError
 from headway.trace import launch
+from headway.trace.watch import OnDeadlock
 
 OWN = "headway.trace.own"
 
@@ -84,6 +85,16 @@ class _Trace(click.Command):
     show_default=True,
     help="Record the Python stack of waits longer than this many microseconds.",
 )
+@click.option(
+    "--on-deadlock",
+    "on_deadlock",
+    metavar="DO",
+    type=click.Choice(["report", "dump", "abort"]),
+    default="report",
+    show_default=True,
+    help="When threads wait for each other for ever: report (say so at once), dump (say also what all threads "
+    "do) or abort (also end the program, by SIGABRT).",
+)
 @click.option("-m", "module", metavar="MODULE", expose_value=False, help="Run a module, as python -m does.")
 @click.pass_context
 def trace(
@@ -92,6 +103,7 @@ def trace(
     json_file: str | None,
     buffer_mb: int,
     stack_threshold_us: int,
+    on_deadlock: OnDeadlock,
 ) -> int:
     """Run a program, and report what its threads and processes did and waited for.
 
@@ -116,6 +128,7 @@ def trace(
         directory=None if directory is None else Path(directory),
         buffer_mb=buffer_mb,
         stack_threshold_us=stack_threshold_us,
+        on_deadlock=on_deadlock,
     )
     _report(run.directory, target, run.said)
     return launch.end_like(run.status)

@@ -22,17 +22,22 @@ class Meta:
     cwd: str = ""
     pid: int = 0
     start_ns: int = 0
+    start_unix_s: float | None = None
     end_ns: int | None = None
     exit: int | None = None
     cores: int | None = None
     cpu_s: float | None = None
     headway_version: str = ""
     notes: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
 
 
-def open_directory(directory: Path) -> tuple[Meta, list[ProcessImage], list[str]]:
+def open_directory(directory: Path, *, records: bool = True) -> tuple[Meta, list[ProcessImage], list[str]]:
     """Read a trace directory.
 
+    Args:
+        directory: Where it is.
+        records: As for `ProcessImage`.
     Returns:
         What was run, the process images by time of their start, and notes on what could not be read.
     Raises:
@@ -60,7 +65,7 @@ def open_directory(directory: Path) -> tuple[Meta, list[ProcessImage], list[str]
     images = []
     for path in files:
         try:
-            images.append(ProcessImage(path))
+            images.append(ProcessImage(path, records=records))
         except Truncated as cut:
             notes.append(str(cut))
     images.sort(key=lambda image: (int(image.header["start_ns"]), int(image.header["pid"])))
@@ -110,10 +115,12 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "cwd": str,
     "pid": int,
     "start_ns": int,
+    "start_unix_s": (int, float),
     "end_ns": int,
     "exit": int,
     "cores": int,
     "cpu_s": (int, float),
     "headway_version": str,
     "notes": list,
+    "seen": list,
 }

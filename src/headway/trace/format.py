@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 MAGIC = b"HEADWAY\0"
 VERSION = 1
 NOBODY = 0xFFFFFFFF
+OUTSIDE = 0xFFFFFFFE
 CHUNK_BYTES = 16384
 CHUNK_RECORDS = (CHUNK_BYTES - 64) // 32
 CHUNK_HEADER_BYTES = 64
@@ -92,6 +93,7 @@ class Flag(IntFlag):
     FREE_THREADED = 8
     STACKS = 16
     FORKED = 32
+    HANDLERS = 64
     NO_SPACE = 128
     PYPY = 256
 
@@ -199,6 +201,8 @@ LOCK = _struct(
     ("longest_hold_ns", "<u8"),
     ("longest_hold_slot", "<u4"),
     ("foreign_posts", "<u4"),
+    ("owner", "<u4"),
+    ("pad", "<u4"),
 )
 EDGE = _struct(
     ("ready", "<u4"),

@@ -42,6 +42,8 @@ class ProcessImage:
 
     Args:
         path: A `.hw` file.
+        records: Read all records once, for `beside` and `latest_ns`. Without that it costs the same however
+            long the program has run.
     Raises:
         TraceUnreadable: It is not such a file.
         TraceTooNew: Its format is newer than this reader.
@@ -56,15 +58,15 @@ class ProcessImage:
         cut_off: The file is shorter than its own header says.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, records: bool = True) -> None:
         self.path = path
         try:
             with path.open("rb", buffering=0) as file:
-                self._read(file.fileno())
+                self._read(file.fileno(), records=records)
         except OSError as error:
             raise TraceUnreadable(f"{path}: {error.strerror or error}") from error
 
-    def _read(self, fd: int) -> None:
+    def _read(self, fd: int, *, records: bool) -> None:
         self._size = os.fstat(fd).st_size
         raw = os.pread(fd, fmt.HEADER.itemsize, 0)
         if not raw or (len(raw) < fmt.HEADER.itemsize and fmt.MAGIC.startswith(raw[:8])) or not any(raw):
@@ -97,7 +99,7 @@ class ProcessImage:
         self.frames = self._section(fd, Section.FRAMES)
         self.text = self._section(fd, Section.TEXT).tobytes()
         self._check_times()
-        self._index_chunks(fd)
+        self._index_chunks(fd, records=records)
         self._scan()
 
     def _check_times(self) -> None:
@@ -160,13 +162,15 @@ class ProcessImage:
 
     # --- records
 
-    def _index_chunks(self, fd: int) -> None:
+    def _index_chunks(self, fd: int, *, records: bool) -> None:
         """Find out which chunk holds what; O(chunks), without reading their records."""
         offset, stride, count = self._extent(Section.CHUNKS)
         self._chunks_at, self._chunk_stride = offset, stride
         entry = self.header["sections"][Section.CHUNKS]
         if count < min(int(entry["count"]), int(entry["capacity"])) and self._size > offset + count * stride:
             count += 1  # the file ends inside this chunk; its first records are still good
+        if not records:
+            count = 0
         size = fmt.CHUNK_HEADER_BYTES
         heads = b"".join(os.pread(fd, size, offset + i * stride).ljust(size, b"\0") for i in range(count))
         self._heads = np.frombuffer(heads, fmt.CHUNK_HEADER)

@@ -18,6 +18,7 @@ from typing import Any
 
 from headway import __version__, _native
 from headway.errors import CannotObserve, UsageError
+from headway.trace.watch import EVERY_S, OnDeadlock, Watch
 
 MANIFEST = "trace.json"
 MANIFEST_VERSION = 1
@@ -48,6 +49,7 @@ def launch(
     directory: Path | None = None,
     buffer_mb: int = BUFFER_MB,
     stack_threshold_us: int = STACK_THRESHOLD_US,
+    on_deadlock: OnDeadlock = "report",
 ) -> Run:
     """Run a command under the tracer, and wait until it has ended.
 
@@ -61,12 +63,14 @@ def launch(
             directory for temporary files if this one cannot be written.
         buffer_mb: Megabytes of timeline kept for each process.
         stack_threshold_us: Waits longer than this many microseconds have their Python stack recorded.
+        on_deadlock: What to do when threads are found that wait for each other for ever: say it on stderr; say
+            also what all threads do (`dump`); end the program by SIGABRT as well (`abort`).
     Raises:
         UsageError: There is no such command, or `directory` is in use. Nothing was run.
         CannotObserve: There is no tracer in this installation, or no place to write. Nothing was run.
 
     Runs on: the main thread, since signal handlers are set.
-    Waits: until the program has ended, blocked in the kernel.
+    Waits: until the program has ended, blocked in the kernel; once a second it looks at what hangs.
     """
     library = _preloadable(_native.library())
     executable = _find(command[0])
@@ -85,6 +89,7 @@ def launch(
         "cpu_s": None,
         "options": {"buffer_mb": buffer_mb, "stack_threshold_us": stack_threshold_us},
         "notes": notes,
+        "seen": [],
     }
     environment = dict(os.environ)
     environment["LD_PRELOAD"] = _with_library(environment.get("LD_PRELOAD", ""), library)
@@ -121,8 +126,10 @@ def launch(
         manifest["pid"] = pid
         said: list[str] = []
         _try_manifest(where, manifest, said)
-        _wait(pid)
+        watch = Watch(where, pid, manifest["start_ns"], on_deadlock)
+        _wait(pid, watch)
         manifest["end_ns"] = time.monotonic_ns()
+        manifest["seen"] = watch.seen
     _, wait_status, usage = os.wait4(pid, 0)
     status = os.waitstatus_to_exitcode(wait_status)
     manifest["exit"] = status
@@ -191,14 +198,18 @@ def _signals() -> Iterator[set[signal.Signals]]:
             signal.signal(signum, old)
 
 
-def _wait(pid: int) -> None:
-    """Wait until the process has ended, and pass on to it what is sent to us meanwhile."""
+def _wait(pid: int, watch: Watch) -> None:
+    """Wait until the process has ended, and pass on to it what is sent to us meanwhile; look at it now and then."""
     # Subtle: WNOWAIT keeps the process's number taken as long as a signal may be sent to it.
+    look_s = time.monotonic() + EVERY_S
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        signum = signal.sigwait({signal.SIGCHLD, *FORWARDED})
-        if signum != signal.SIGCHLD:
+        came = signal.sigtimedwait({signal.SIGCHLD, *FORWARDED}, max(0.0, look_s - time.monotonic()))
+        if came is None:
+            watch.look()
+            look_s = time.monotonic() + EVERY_S
+        elif came.si_signo != signal.SIGCHLD:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signum)
+                os.kill(pid, came.si_signo)
 
 
 def _find(name: str) -> str:

@@ -86,6 +86,7 @@ class Trace:
 
     Args:
         directory: Where it was recorded.
+        records: As for `ProcessImage`: without, there are units, totals and locks, but no timeline.
     Raises:
         TraceNotFound, TraceUnreadable, TraceTooNew: See `directory.open_directory`.
 
@@ -94,10 +95,10 @@ class Trace:
         notes: What could not be read or is not known, for people.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, records: bool = True) -> None:
         self.directory = directory
         self.meta: Meta
-        self.meta, self.images, self.notes = open_directory(directory)
+        self.meta, self.images, self.notes = open_directory(directory, records=records)
         self.stacks = [Stacks(image) for image in self.images]
         tree = lineage(self.meta, self.images)
         self.start_ns = self.meta.start_ns or min((int(i.header["start_ns"]) for i in self.images), default=0)

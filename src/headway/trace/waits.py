@@ -96,7 +96,8 @@ class LongestWaits:
         on = None
         if Kind.LOCK <= kind <= Kind.FUTURE:
             lock = locks.get((index, a)) if a != NOBODY else None
-            owner = self._trace.thread(index, c)
+            # Who waits for what it has taken itself waits for a signal that another thread gives.
+            owner = self._trace.thread(index, c) if c != thread.number else None
             if ended:
                 woken_by = self._trace.thread(index, int(row["d"]))
             on = lock.name(self._trace.meta.cwd) if lock is not None else None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from headway.trace.findings.deadlock import Deadlock
 from headway.trace.findings.finding import Finding
 from headway.trace.findings.gil_bound import GilBound
 from headway.trace.findings.lock_convoy import LockConvoy
+from headway.trace.findings.stuck import Stuck
 from headway.trace.gil import Gil
 from headway.trace.locks import Lock
 from headway.trace.model import Trace
+from headway.units import Severity
 
-__all__ = ["FINDERS", "Finder", "Finding", "GilBound", "LockConvoy", "findings_of"]
+__all__ = ["FINDERS", "Deadlock", "Finder", "Finding", "GilBound", "LockConvoy", "Stuck", "findings_of"]
 
 
 class Finder(Protocol):
@@ -21,10 +24,10 @@ class Finder(Protocol):
         """Findings of its kind; none if in doubt."""
 
 
-FINDERS: tuple[Finder, ...] = (GilBound(), LockConvoy())
+FINDERS: tuple[Finder, ...] = (Deadlock(), Stuck(), GilBound(), LockConvoy())
 
 
 def findings_of(trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
-    """All findings, the one that cost most first."""
+    """All findings: the most severe first, and of those the one that cost most."""
     found = [finding for finder in FINDERS for finding in finder.find(trace, gils, locks)]
-    return sorted(found, key=lambda finding: -finding.weight_ns)
+    return sorted(found, key=lambda one: (list(Severity).index(one.severity), -one.weight_ns))

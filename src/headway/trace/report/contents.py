@@ -17,6 +17,7 @@ from headway.trace.model import Process, Trace
 from headway.trace.processes import ProcessStates
 from headway.trace.report.lanes import Lanes
 from headway.trace.waits import LongestWaits, Wait
+from headway.units import FindingKind
 
 WAITS = 20
 """How many of the longest waits are told."""
@@ -60,7 +61,7 @@ def gather(directory: Path, *, lane_columns: int = 0) -> Contents:
     waits = longest.result(locks)
     gils = gils_of(trace)
     findings = findings_of(trace, gils, locks)
-    notes = _notes(trace, gils)
+    notes = _notes(trace, gils, findings)
     return Contents(trace, gils, locks, waits, findings, notes, _verdict(trace, findings, waits), lanes)
 
 
@@ -104,7 +105,7 @@ def _verdict(trace: Trace, findings: list[Finding], waits: list[Wait]) -> str:
         return f"nothing to tell: no thread of the program was traced in {wall}"
     killed = status is not None and status < 0
     stuck = [w for w in waits if w.end_ns is None and w.kind is Kind.LOCK]
-    if killed and stuck:
+    if killed and stuck and not (findings and findings[0].kind in (FindingKind.DEADLOCK, FindingKind.STUCK)):
         return f"{outcome(trace)} after {wall}, while {count(len(stuck), 'thread')} waited for a lock"
     if findings:
         more = f" (and {count(len(findings) - 1, 'more finding')})" if len(findings) > 1 else ""
@@ -146,9 +147,14 @@ def _phrase(kind: int) -> str:
     )
 
 
-def _notes(trace: Trace, gils: list[Gil]) -> list[str]:
+def _notes(trace: Trace, gils: list[Gil], findings: list[Finding]) -> list[str]:
     """What readers must know to trust the figures rightly."""
     notes = list(trace.notes)
+    kinds = {finding.kind.value for finding in findings}
+    # What was seen while the program ran, and is over, or cannot be proved from its end any more.
+    notes += [
+        f"while it ran, a finding of {seen}" for seen in trace.meta.seen if seen.split()[0] not in kinds
+    ]
     overwritten = sum(int(image.header["overwritten"]) for image in trace.images)
     if overwritten:
         since = (trace.complete_from_ns or trace.start_ns) - trace.start_ns

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from headway.trace.figures import digits, duration
+from headway.trace.findings import Finding
 from headway.trace.format import Flag
 from headway.trace.report import tables
 from headway.trace.report.contents import Contents, gather, outcome, python_image
@@ -24,16 +25,27 @@ _SEVERITY = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severi
 
 def write_text(trace_dir: Path, stream: TextIO, *, width: int | None = None) -> None:
     """Write the report of a trace as text; see `report.write`."""
-    columns = max(_LEAST_COLUMNS, min(width or _columns_of(stream), _MOST_COLUMNS))
+    columns = columns_of(stream, width)
     lane_columns = columns - tables.NAME_COLUMNS - 4
     contents = gather(trace_dir, lane_columns=lane_columns)
-    console = Console(file=stream, width=columns, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    for line in _lines(contents, columns):
-        # a table may need more than the columns there are; it is never wrapped, its last column is cut
-        console.print(line, overflow="ellipsis", no_wrap=True, crop=True)
+    console = print_lines(_lines(contents, columns), stream, columns)
     # a command to copy is never cut
     command = f"headway report {shlex.quote(str(trace_dir))} --json"
     console.print(Text("next: ", "dim") + Text(command, "bold"), soft_wrap=True)
+
+
+def columns_of(stream: TextIO, width: int | None = None) -> int:
+    """How wide to write: as asked for, or as the terminal is; within reason."""
+    return max(_LEAST_COLUMNS, min(width or _columns_of(stream), _MOST_COLUMNS))
+
+
+def print_lines(lines: Iterable[Text], stream: TextIO, columns: int) -> Console:
+    """Write lines, with colour if the stream is a terminal that may have it."""
+    console = Console(file=stream, width=columns, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    for line in lines:
+        # a table may need more than the columns there are; it is never wrapped, its last column is cut
+        console.print(line, overflow="ellipsis", no_wrap=True, crop=True)
+    return console
 
 
 def _columns_of(stream: TextIO) -> int:
@@ -113,13 +125,18 @@ def _findings(contents: Contents, columns: int) -> Iterable[Text]:
     for number, finding in enumerate(contents.findings):
         if number:
             yield Text()
-        style = _SEVERITY[finding.severity]
-        first, *rest = wrapped(finding.sentence, columns, first=f"{finding.kind}: ")
-        first.stylize(style, 0, len(finding.kind.value) + 1)
-        yield from (first, *rest)
-        for sentence in finding.evidence:
-            yield from wrapped(sentence, columns, first="  - ", hang=4)
-        yield from wrapped(finding.advice, columns, first="  hint: ", hang=8)
+        yield from finding_lines(finding, columns)
+
+
+def finding_lines(finding: Finding, columns: int, lead: str = "") -> Iterable[Text]:
+    """A finding: its sentence, the evidence and the advice."""
+    style = _SEVERITY[finding.severity]
+    first, *rest = wrapped(finding.sentence, columns, first=f"{lead}{finding.kind}: ")
+    first.stylize(style, len(lead), len(lead) + len(finding.kind.value) + 1)
+    yield from (first, *rest)
+    for sentence in finding.evidence:
+        yield from wrapped(sentence, columns, first="  - ", hang=4)
+    yield from wrapped(finding.advice, columns, first="  hint: ", hang=8)
 
 
 def _notes(contents: Contents, columns: int) -> Iterable[Text]:

@@ -1,0 +1,182 @@
+"""Watches a program from outside while it runs, and says when threads of it wait for each other for ever.
+
+Once a second it reads what the threads do, from the files that they write anyway: the program does nothing for
+it. Only when some have not moved for a while and wait in a circle, or all of them wait, is anything else loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from headway.trace.slots import Slots
+from headway.trace.waitfor import WaitFor, wait_for
+
+if TYPE_CHECKING:
+    from headway.trace.findings import Finding
+    from headway.trace.locks import Lock
+    from headway.trace.model import Trace
+
+OnDeadlock = Literal["report", "dump", "abort"]
+
+EVERY_S = 1.0
+"""How often to look."""
+LOOKS = 3
+"""A thread stands still when so many looks in a row have found it in the same wait."""
+PAUSE_S = 3 * EVERY_S
+"""After a longer pause between two looks we have been stopped ourselves, and the program, too, maybe."""
+
+TRIES = 3
+"""So often the same standstill is looked at closely: a thread may just have been on a core."""
+
+_Wait = tuple[int, int]
+"""Of a thread: its number, and since when it waits."""
+
+
+@dataclass
+class _Process:
+    """A process that is watched.
+
+    Attributes:
+        looks: How often in a row each wait was seen.
+        judged: How often a standstill was looked at closely: its waits, and whether all threads waited.
+    """
+
+    slots: Slots
+    looks: dict[_Wait, int] = field(default_factory=dict)
+    judged: dict[tuple[frozenset[_Wait], bool], int] = field(default_factory=dict)
+
+    def stands_still(self) -> bool:
+        """Look, and say whether there is something that is worth a closer look and has not had one.
+
+        Raises:
+            OSError: Its file cannot be read.
+        """
+        alive = self.slots.read()
+        waits = [(number, slot.since_ns) for number, slot in alive.items() if slot.enclosed]
+        self.looks = {wait: self.looks.get(wait, 0) + 1 for wait in waits}
+        still = {number for (number, _), looks in self.looks.items() if looks >= LOOKS}
+        if not still:
+            return False
+        found = list(_standstills(wait_for(self.slots, alive, still)))
+        for one in found:
+            self.judged[one] = self.judged.get(one, 0) + 1
+        return any(self.judged[one] <= TRIES for one in found)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or was killed."""
+        return self.slots.ended or (self.slots.pid > 0 and not os.path.exists(f"/proc/{self.slots.pid}"))
+
+
+def _standstills(graph: WaitFor) -> Iterator[tuple[frozenset[_Wait], bool]]:
+    groups = graph.circles() + ([tuple(graph.blocked.values())] if graph.closed else [])
+    for group in groups:
+        yield frozenset((one.number, one.since_ns) for one in group), graph.closed
+
+
+class Watch:
+    """Looks at the processes of a trace, and says on stderr what hangs; each thing once.
+
+    Args:
+        directory: Of the trace.
+        pid: Of the program.
+        start_ns: When it was started.
+        on_deadlock: What to do besides: nothing, print what all threads of the process do, or end the program
+            by SIGABRT.
+
+    Attributes:
+        seen: What was found, as sentences that begin with the kind of finding.
+    """
+
+    def __init__(self, directory: Path, pid: int, start_ns: int, on_deadlock: OnDeadlock) -> None:
+        self.seen: list[str] = []
+        self._directory = directory
+        self._pid = pid
+        self._start_ns = start_ns
+        self._on_deadlock = on_deadlock
+        self._processes: dict[str, _Process | None] = {}
+        self._listed_ns = -1
+        self._looked_s = time.monotonic()
+        self._told: set[tuple[str, int, frozenset[int]]] = set()
+        self._broken = False
+
+    def look(self) -> None:
+        """Look once. Never raises: what goes wrong here is said once, and is no reason to leave the program."""
+        if self._broken:
+            return
+        try:
+            self._look()
+        except Exception as error:
+            self._broken = True
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                print(f"headway: watching stopped: {type(error).__name__}: {error}", file=sys.stderr)
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        paused, self._looked_s = now_s - self._looked_s > PAUSE_S, now_s
+        self._list()
+        for name, process in self._processes.items():
+            if process is None:
+                continue
+            if paused:
+                process.looks.clear()
+            try:
+                still = process.stands_still()
+            except OSError:  # somebody has removed it
+                still, self._processes[name] = False, None
+            if process.over:
+                self._processes[name] = None
+            elif still:
+                self._judge(process)
+
+    def _list(self) -> None:
+        """Find the files of processes that have begun since."""
+        changed_ns = os.stat(self._directory).st_mtime_ns
+        if changed_ns == self._listed_ns:
+            return
+        # A clock of file systems is coarse: what comes in the same tick would not be noticed.
+        self._listed_ns = changed_ns if time.time_ns() - changed_ns > 1_000_000_000 else -1
+        for name in os.listdir(self._directory):
+            if name.endswith(".hw") and name not in self._processes:
+                self._processes[name] = _Process(Slots(self._directory / name))
+
+    def _judge(self, process: _Process) -> None:
+        """Look closely: with stacks, names and the source. Say what is sure."""
+        from headway.trace.findings import Deadlock, Stuck
+        from headway.trace.locks import locks_of
+        from headway.trace.model import Trace
+
+        trace = Trace(self._directory, records=False)
+        runs = {one.pid for one in trace.processes if one.runs}
+        locks = locks_of(trace)
+        for finding in (*Deadlock().find(trace, [], locks), *Stuck().find(trace, [], locks)):
+            threads = [thread for thread in trace.threads if thread.id in finding.units]
+            key = (finding.kind.value, process.slots.pid, frozenset(thread.tid for thread in threads))
+            if key not in self._told and {thread.pid for thread in threads} == {process.slots.pid} <= runs:
+                self._told.add(key)
+                self._tell(trace, finding, locks, process.slots.pid)
+
+    def _tell(self, trace: Trace, finding: Finding, locks: list[Lock], pid: int) -> None:
+        from headway.trace.figures import duration
+        from headway.trace.report.moment import write_finding, write_threads
+        from headway.units import FindingKind
+
+        after = duration(time.monotonic_ns() - self._start_ns)
+        self.seen.append(f"{finding.kind} {after} after the start: {finding.sentence}")
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody listens
+            write_finding(finding, sys.stderr)
+            if self._on_deadlock == "dump":
+                write_threads(trace, locks, pid, sys.stderr)
+            sys.stderr.flush()
+        if self._on_deadlock == "abort" and finding.kind is FindingKind.DEADLOCK:
+            for one in dict.fromkeys((pid, self._pid)):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(one, signal.SIGABRT)
