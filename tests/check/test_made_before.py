@@ -34,14 +34,19 @@ class Shared:
 
     one = threading.Lock()
     two = threading.Lock()
+    both = (threading.Lock(), threading.Lock())
 
 
 def of_class() -> tuple[Any, Any]:
     return Shared.one, Shared.two
 
 
+def of_tuple_in_class() -> tuple[Any, Any]:
+    return Shared.both
+
+
 for _ in range(1000):
-    of_class()  # Python remembers now where it has found them
+    of_class(), of_tuple_in_class()  # Python remembers now where it has found them
 
 
 waiting: "queue.Queue[int]" = queue.Queue()
@@ -105,11 +110,12 @@ def test_a_default_argument_is_the_lock_that_the_module_has() -> None:
     [
         lambda: pair,
         of_class,
+        of_tuple_in_class,
         lambda: (shelves["slim"].lock, pair[0]),
         lambda: (shelves["list"][0], pair[0]),
         lambda: (shelves["deque"][0], pair[0]),
     ],
-    ids=["tuple", "class", "slots", "list", "deque"],
+    ids=["tuple", "class", "tuple in a class", "slots", "list", "deque"],
 )
 def test_locks_that_were_made_before_are_under_control(both: Callable[[], tuple[Any, Any]]) -> None:
     def scenario() -> None:

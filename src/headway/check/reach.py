@@ -97,7 +97,7 @@ def lend(
         }
         doubles = {each: double for each in held if (double := double_of(held[each])) is not None}
         if type(holder) is tuple:
-            put = _put_tuple(holder, doubles, seen)
+            put = _put_tuple(holder, doubles, seen, classes)
         elif id(holder) in classes:
             put = _put_class(classes[id(holder)], doubles)
         else:
@@ -240,7 +240,12 @@ def _put_class(kind: type, doubles: Mapping[int, Any]) -> list[Undo]:
     return undo
 
 
-def _put_tuple(place: tuple[Any, ...], doubles: Mapping[int, Any], seen: Mapping[int, object]) -> list[Undo]:
+def _put_tuple(
+    place: tuple[Any, ...],
+    doubles: Mapping[int, Any],
+    seen: Mapping[int, object],
+    classes: Mapping[int, type],
+) -> list[Undo]:
     """Put a tuple with doubles where this one is; it may be the defaults of a function's arguments."""
     undo: list[Undo] = []
     if all(isinstance(thing, type) for thing in place):  # types to be told apart
@@ -249,7 +254,9 @@ def _put_tuple(place: tuple[Any, ...], doubles: Mapping[int, Any], seen: Mapping
     for holder in gc.get_referrers(place):
         if id(holder) not in seen or type(holder) is tuple:
             continue
-        if not isinstance(holder, FunctionType):
+        if id(holder) in classes:
+            undo += _put_class(classes[id(holder)], {id(place): lent})
+        elif not isinstance(holder, FunctionType):
             undo += [] if isinstance(holder, _NO_HOLDERS) else _put(holder, place, lent)
         elif holder.__defaults__ is place:
             holder.__defaults__ = lent
