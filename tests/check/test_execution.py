@@ -7,7 +7,7 @@ import pytest
 
 from headway import ScheduleFailure, explore
 
-STRATEGIES = ("auto", "walk", "pct", "pos", "bounded")
+STRATEGIES = ("auto", "walk", "pct", "pos", "focus", "bounded", "dpor")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

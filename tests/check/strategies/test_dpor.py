@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-import queue
 import threading
 import time
 import weakref
@@ -16,9 +15,7 @@ from typing import Any
 import pytest
 
 from corpus import Program, programs
-from enumerated import enumerations
 from headway import ScheduleFailure, explore, replay
-from headway.check.strategies.dpor import DPOR
 from headway.check.verdict import Verdict
 
 Scenario = Callable[[], None]
@@ -27,15 +24,10 @@ Scenario = Callable[[], None]
 class Box:
     """What threads share."""
 
-    shared = 0
-
     def __init__(self) -> None:
         self.x = 0
         self.y = 0
         self.lock = threading.Lock()
-        self.other = threading.Lock()
-        self.items: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self.permits = threading.Semaphore(1)
         self.event = threading.Event()
         self.entries = {"a": 0}
 
@@ -52,9 +44,6 @@ def dpor(scenario: Callable[[], object], **options: Any) -> Verdict:
     return explore(scenario, **{"strategy": "dpor", "carrier": "greenlets", "seconds": None, **options})
 
 
-# The number of classes.
-
-
 def writers(threads: int, times: int) -> Scenario:
     def scenario() -> None:
         box = Box()
@@ -66,105 +55,6 @@ def writers(threads: int, times: int) -> Scenario:
         run(*[write] * threads)
 
     return scenario
-
-
-def writers_of_their_own() -> None:
-    def write(box: Box) -> None:
-        box.x = 1
-        box.y = 2
-
-    boxes = [Box() for _ in range(3)]
-    run(*[partial(write, box) for box in boxes])
-
-
-def readers() -> None:
-    box = Box()
-
-    def look() -> None:
-        assert box.x == box.y == 0
-
-    run(look, look, look)
-
-
-def one_lock() -> None:
-    box = Box()
-
-    def add() -> None:
-        with box.lock:
-            box.x += 1
-
-    run(add, add, add)
-
-
-def two_locks() -> None:
-    box = Box()
-
-    def add() -> None:
-        with box.lock:
-            box.x += 1
-        with box.other:
-            box.y += 1
-
-    run(add, add)
-
-
-def one_queue() -> None:
-    box = Box()
-    run(partial(box.items.put, 1), partial(box.items.put, 2), box.items.get)
-
-
-def entries_of_one_dict() -> None:
-    box = Box()
-    box.entries["b"] = 0
-
-    def write(key: str) -> None:
-        box.entries[key] = 1
-
-    run(lambda: write("a"), lambda: write("b"))
-
-
-def an_entry_and_all() -> None:
-    box = Box()
-    sizes: list[int] = []
-
-    def write() -> None:
-        box.entries["b"] = 1
-
-    run(write, lambda: sizes.append(len(box.entries)))
-
-
-def an_attribute_and_its_class() -> None:
-    box, seen = Box(), []
-
-    def hide() -> None:
-        box.shared = 1
-
-    run(hide, lambda: seen.append(box.shared))
-
-
-@pytest.mark.parametrize(
-    ("scenario", "classes"),
-    [
-        (writers(2, 1), 2),  # the orders of n times k writes to one variable: (nk)! / (k!)**n
-        (writers(2, 2), 6),
-        (writers(2, 3), 20),
-        (writers(3, 1), 6),
-        (writers(3, 2), 90),
-        (writers_of_their_own, 1),
-        (readers, 1),
-        (one_lock, 6),
-        (two_locks, 4),
-        (one_queue, 4),  # which item comes first, and whether the other comes before or after it is taken
-        (entries_of_one_dict, 1),
-        (an_entry_and_all, 2),
-        (an_attribute_and_its_class, 2),
-    ],
-)
-def test_one_schedule_of_each_class_is_run_and_no_other(scenario: Scenario, classes: int) -> None:
-    strategy = DPOR()
-    with enumerations(scenario) as enumerate_with:
-        _, executions = enumerate_with(strategy)
-    assert (strategy.classes, strategy.repeated, executions) == (classes, 0, classes)
 
 
 def test_a_verdict_says_how_many_classes_there_were_and_claims_no_proof() -> None:
@@ -314,6 +204,60 @@ def test_a_wait_that_gives_up_could_have_got_what_it_waited_for() -> None:
 
     with pytest.raises(ScheduleFailure):
         dpor(scenario)
+
+
+def test_a_wait_that_gives_up_and_the_release_come_in_either_order() -> None:
+    seen: set[bool] = set()
+
+    def scenario() -> None:
+        box = Box()
+
+        def hold() -> None:
+            with box.lock:
+                box.event.wait()  # it sleeps later than the other waits, and so comes first without a choice
+                time.sleep(1)
+
+        def try_it() -> None:
+            box.event.set()
+            taken = box.lock.acquire(timeout=1)
+            seen.add(taken)
+            if taken:
+                box.lock.release()
+
+        run(hold, try_it)
+
+    assert dpor(scenario).reduced
+    assert seen == {False, True}
+
+
+def test_who_waits_when_an_execution_is_cut_off_is_tried_first_though_a_sleeper_went_on_meanwhile() -> None:
+    seen: set[bool] = set()
+
+    def scenario() -> None:
+        box, other = Box(), threading.Lock()
+
+        def try_it() -> None:
+            if box.lock.acquire(False):
+                box.event.wait()
+                box.lock.release()
+            else:
+                with other:
+                    box.x += 1
+
+        def hold() -> None:
+            with box.lock:
+                box.y += 1
+
+        threads = [threading.Thread(target=work) for work in (try_it, hold)]
+        for thread in threads:
+            thread.start()
+        seen.add(other.locked())
+        box.event.set()
+        for thread in threads:
+            thread.join()
+
+    assert dpor(scenario).reduced
+    assert seen == {False, True}
 
 
 def test_a_scenario_that_does_something_else_each_time_is_told() -> None:

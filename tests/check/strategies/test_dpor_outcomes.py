@@ -19,6 +19,8 @@ from headway.check.strategies.dpor import DPOR
 class Box:
     """What threads share."""
 
+    shared = 0
+
     def __init__(self) -> None:
         self.x = 0
         self.y = 0
@@ -51,6 +53,14 @@ def write_by_name(box: Box, seen: list[object]) -> None:
 
 def read_by_dictionary(box: Box, seen: list[object]) -> None:
     seen.append(box.__dict__.get("x"))
+
+
+def hide_default(box: Box, seen: list[object]) -> None:
+    box.shared = 1
+
+
+def read_default(box: Box, seen: list[object]) -> None:
+    seen.append(box.shared)
 
 
 def locked_add(box: Box, seen: list[object]) -> None:
@@ -119,7 +129,7 @@ def size(box: Box, seen: list[object]) -> None:
 
 FAMILIES: tuple[tuple[Step, ...], ...] = (
     (read, write, add, write_by_name, read_by_dictionary),
-    (insert, size, write),
+    (hide_default, read_default, insert, size, write),
     (add, locked_add, locked_read, two_in_order, two_in_the_other_order),
     (put, get, poll, write),
     (take, give, add),
@@ -165,11 +175,11 @@ class Program:
         work(self.scripts[0], seen[0])
         for thread in threads:
             thread.join()
-        self.outcome = (tuple(map(tuple, seen)), box.x, box.y, box.items.qsize())
+        self.outcome = (tuple(map(tuple, seen)), box.x, box.y, box.shared, box.items.qsize())
 
 
 @pytest.mark.timeout(300)
-def test_the_outcomes_are_those_of_all_schedules() -> None:
+def test_no_outcome_is_missed_that_any_schedule_has() -> None:
     program = Program()
     with enumerations(program) as enumerate_with:  # once, since it takes longer than all of the rest
 
@@ -178,13 +188,12 @@ def test_the_outcomes_are_those_of_all_schedules() -> None:
         def compare(scripts: list[list[Step]]) -> None:
             program.take(scripts)
             bounded, reduced = Bounded(), DPOR()
-            expected, executions = enumerate_with(bounded, MOST)
-            found, fewer = enumerate_with(reduced, MOST)
-            if bounded.exhausted:
-                assert reduced.exhausted
-                assert found == expected
-                assert fewer <= executions
-            elif reduced.exhausted:
+            expected, _ = enumerate_with(bounded, MOST)
+            found, _ = enumerate_with(reduced, MOST)
+            assert reduced.exhausted or not bounded.exhausted
+            if (
+                reduced.exhausted
+            ):  # it may see more: the other has no points at what it has not seen to be shared
                 assert expected <= found
 
         compare()

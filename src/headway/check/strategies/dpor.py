@@ -208,9 +208,7 @@ class DPOR:
         if any(unit in node.wanted or unit in node.asleep for unit in units):
             return
         able = [unit for unit in units if unit in node.enabled]
-        if second.unit in able:
-            node.wanted.append(second.unit)
-        elif able:
-            node.wanted.append(able[0])
+        if able:
+            node.wanted.append(second.unit if second.unit in able else able[0])
         elif units != [second.unit]:  # not to be: what another waits for is among what happens before
             node.wanted += [unit for unit in node.enabled if unit not in node.wanted]

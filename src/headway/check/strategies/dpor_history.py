@@ -135,7 +135,7 @@ class History:
             self._anything.add(unit.number)
         elif len(self._execution.units) > 1:  # else nobody is there who could be disturbed
             pending = [Operation(self._names.of(owner), name, WRITES if write else READS)]
-            kind = default_of(owner, name) if write else None
+            kind = default_of(owner, name)
             if kind is not None:
                 pending.append(Operation(self._names.of(kind), name, ADDS))
             self._pending[unit.number] = pending

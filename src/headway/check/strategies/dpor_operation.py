@@ -1,8 +1,8 @@
 """Operations: what each is about, and which disturb each other, so that their order may matter.
 
 What counts as the same: one variable, where a whole container overlaps its items; one lock, queue or the like; a unit,
-for who asks for its end. To write an attribute of an object also *adds* to what its class has under that name, since
-who reads the one before reads the other after.
+for who asks for its end. Who reads or writes an attribute of an object also *adds* to what its class has under that
+name: the one stands for the other while the object has none, and what is read of an object may be told as its class's.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = [
 ]
 
 READS, WRITES, ADDS, FREES, TAKES = 1, 2, 4, 8, 16
-"""What an operation does to what it is about. Those that add do not disturb each other, but disturb who reads. To free
-or to take is to write; before that was freed nobody could have gone who waited for it."""
+"""What an operation does to what it is about. Those that add do not disturb each other, but all others. To take
+is to write, and so is to free; but who waited for what was freed could not have gone before."""
 
 Name = Hashable
 """Of an object: see `Names`. Of a unit and of what is no object: its own."""

@@ -27,7 +27,7 @@ __all__ = ["Event", "Order"]
 class Event:
     """What a unit did in one go."""
 
-    __slots__ = ("ahead", "clock", "count", "every", "node", "place", "touched", "unit")
+    __slots__ = ("ahead", "clock", "count", "every", "node", "past", "place", "touched", "unit")
 
     def __init__(
         self, unit: int, count: int, clock: Clock, node: int | None, place: int, ahead: bool
@@ -45,6 +45,8 @@ class Event:
         self.touched: Touched = {}
         self.every = False
         """It may touch anything."""
+        self.past: Clock | None = None
+        """Of one that has been announced only: what happens before it in any case."""
 
 
 class Order:
@@ -97,6 +99,7 @@ class Order:
     def could_have(self, unit: int, operations: Iterable[Operation], ahead: bool, every: bool) -> None:
         """A unit has announced this and not done it; it could have come before what others did."""
         event = self._event(unit, None, ahead)
+        event.past = list(event.clock)
         for operation in operations:
             self._compare(event, operation)
         if every:
@@ -113,12 +116,18 @@ class Order:
         """Units that can go on in place of `first` so that `second` comes before it.
 
         They begin what lies in between and does not happen after the first, and then the second: the initials of
-        "notdep(e, E).proc(e')" in the paper on source sets.
+        "notdep(e, E).proc(e')" in the paper on source sets. Subtle: of what lies before the end, where one stands that
+        was announced only, no more than must come before that; else a unit that went on as it was the only one left,
+        and need not have (it sleeps), would seem to begin.
         """
+        past = second.past
         begun: dict[int, int] = {}
         units: list[int] = []
         for event in (*self.events[first.place + 1 : second.place], second):
-            if event is not second and knows(event.clock, first.unit, first.count):
+            if event is not second and (
+                knows(event.clock, first.unit, first.count)
+                or (past is not None and not knows(past, event.unit, event.count))
+            ):
                 continue
             if event.unit not in begun:
                 if not any(knows(event.clock, unit, count) for unit, count in begun.items()):
@@ -141,7 +150,7 @@ class Order:
         with who took it, although the release has ordered the two. To take it first is the other order.
         """
         every: list[Event] = []
-        free: list[Event] = []
+        before: list[Event] = []
         taking: list[Event] = []
         for ways in overlapping(self._done.get(operation.name, {}), operation.variable):
             for how, events in ways.items():
@@ -152,8 +161,8 @@ class Order:
                 if operation.waits and how == TAKES:
                     taking += others
                 elif not (operation.waits and how == FREES):
-                    free += others
-        self._reversible(event, free)
+                    before += others
+        self._reversible(event, before)
         self._reversible(event, taking)
         for other in every:
             learn(event.clock, other.clock)
