@@ -95,9 +95,12 @@ class Visitor:
         known = self._touched.get(key)
         if known is None:
             known = self._touched[key] = _Touched(me)
-        known.written |= write
-        known.several |= known.unit is not me
-        known.guards &= me.held
+        if write:
+            known.written = True
+        if known.unit is not me:
+            known.several = True
+        if known.guards:
+            known.guards &= me.held
         if known.guards or not (known.written and known.several):
             known.sites.add(site)
             return

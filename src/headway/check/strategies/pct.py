@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["PCT"]
 
 
+def _highest(units: list[Unit], priorities: dict[int, float]) -> Unit:
+    best = units[0]
+    highest = priorities[best.number]
+    for unit in units:
+        priority = priorities[unit.number]
+        if priority > highest:
+            best, highest = unit, priority
+    return best
+
+
 class PCT(Plain):
     """Priorities, changed at `depth - 1` random moments."""
 
@@ -49,10 +59,9 @@ class PCT(Plain):
             if unit.number not in priorities:
                 priorities[unit.number] = 1.0 + self._random.random()
         if self._count in self._changes or (default is not me and not me.inner and me in enabled):
-            best = max(enabled, key=lambda unit: priorities[unit.number])
             self._lowest -= 1.0
-            priorities[best.number] = self._lowest
-        return max(enabled, key=lambda unit: priorities[unit.number])
+            priorities[_highest(enabled, priorities).number] = self._lowest
+        return _highest(enabled, priorities)
 
     def end(self, ending: Ending) -> None:
         """Nothing to learn."""
