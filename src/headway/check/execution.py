@@ -85,6 +85,8 @@ class Execution:
         self.alone = False
         """No other unit can go on until the running one does something to a lock: accesses are no choice."""
         self.points_at_release = True
+        self.glances = False
+        """Whether a unit looked if a lock was free, and did not wait for it: who does sees the moment of a release."""
         """Is the release of a lock a point? Where each shared access is one, it would tell nobody anything."""
         self.switches = 0
         self.at_end: list[Callable[[], None]] = []

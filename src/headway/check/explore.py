@@ -109,7 +109,7 @@ def explore(
         granularity,
         seed,
         races=races,
-        notes=(*filter(None, [inner.note]), *code.unreachable),
+        notes=(*filter(None, [inner.note, inner.gap]), *code.unreachable),
         reduced=bool(inner.note),
     )
 

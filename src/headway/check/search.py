@@ -46,6 +46,10 @@ FIRST_STEPS = 500_000
 COLLECT_EVERY = 64
 """Python's collector of cycles runs between executions only: within one it would run `__del__` at moments that no
 schedule fixes."""
+GLANCES = (
+    "all schedules at this granularity were tried, but a lock was looked at without waiting for it, and when another"
+    " unit lets go of one is no moment of its own here; granularity='opcode' has more"
+)
 Deviations = Mapping[tuple[int, int], int]
 
 
@@ -86,6 +90,8 @@ class Search:
         self.exhausted = False
         self.note = ""
         """If nothing is left to try, and that was less than all schedules: what it was."""
+        self.gap = ""
+        """If all schedules at this granularity were tried, and others could be told apart: what they are."""
         self.execution: Execution | None = None
         """The one that runs, for who watches from outside."""
 
@@ -108,6 +114,7 @@ class Search:
         end = None if options.seconds is None else _now() + options.seconds
         systematic: Systematic = DPOR(blind=not self._watches) if options.strategy == "dpor" else Bounded()
         whole = False  # it leaves out no access
+        glances = False
         seen = -1
         self.most_steps = FIRST_STEPS
         for number, strategy in enumerate(self._strategies(systematic), 1):
@@ -122,6 +129,7 @@ class Search:
             self._ends_at = end if number > 1 else None  # the first one says how long one takes
             watcher = self.lookout.watcher(number) if self._watches else None
             ending, execution = self.once(strategy, watcher)
+            glances |= execution.glances and not execution.points_at_release
             if watcher is not None:
                 self.lookout.seen(watcher, execution)
                 self._focus.aim(self.lookout.variables, watcher.counts, watcher.starters)
@@ -145,7 +153,8 @@ class Search:
             if systematic.exhausted and (whole or seen == visitor.changes):
                 if whole or not visitor.private:
                     self.note = systematic.note
-                    self.exhausted = not self.note
+                    self.gap = GLANCES if glances else ""
+                    self.exhausted = not (self.note or self.gap)
                     return None
                 # All schedules of what was seen to be shared. That nothing else is cannot be known so.
                 whole = True

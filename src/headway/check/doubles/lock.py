@@ -75,6 +75,7 @@ class Lock(Place):
             execution.sync(me, "acquire", self, self._free, deadline_of(execution, blocking, timeout))
         else:
             deadline_of(execution, blocking, timeout)
+            execution.glances = True
             execution.sync(me, "try", self)
         if self._holder is not None and not me.unwinding:
             return False
@@ -114,6 +115,7 @@ class Lock(Place):
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
             return bool(self._real.locked())
+        execution.glances = True
         execution.sync(execution.running, "locked", self)
         return self._holder is not None and self._execution is execution
 
@@ -182,6 +184,7 @@ class RLock(Place):
             execution.sync(me, "acquire", self, self._free, deadline_of(execution, blocking, timeout))
         else:
             deadline_of(execution, blocking, timeout)
+            execution.glances = True
             execution.sync(me, "try", self)
         if self._holder is not None and not me.unwinding:
             return False
@@ -221,6 +224,7 @@ class RLock(Place):
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
             return bool(self._real.locked())
+        execution.glances = True
         execution.sync(execution.running, "locked", self)
         return self._holder is not None and self._execution is execution
 
