@@ -37,8 +37,8 @@ def leads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     seen: list[Any] = []
     real = lead.Leaders._begin
 
-    def noted(leaders: lead.Leaders, handle: Any, me: int) -> bool:
-        begun = real(leaders, handle, me)
+    def noted(leaders: lead.Leaders, handle: Any) -> bool:
+        begun = real(leaders, handle)
         if begun:
             seen.append(handle)
         return begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import _thread
 import contextlib
 import os
 import signal
@@ -54,8 +55,9 @@ class Handle:
         """Whether some thread is about to send it a batch."""
         self.hand: Task | None = None
         """What that thread is about to send."""
-        self.led = 0
-        """The thread that waits for its call and listens to it, instead of the receiver."""
+        self.lead = _thread.allocate_lock()
+        """Held by the thread that waits for its call and listens to it, instead of the receiver. A lock, since that is
+        let go in whatever moment a handler of a signal raises."""
         self.poller: Any = None
         """What a leader waits with."""
         self.read = False

@@ -8,13 +8,13 @@ each worker has a leader of its own, or else the receiver.
 from __future__ import annotations
 
 import select
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
 from headway.run.batch import Batch
+from headway.run.process.flight import Flight
 from headway.run.process.handle import Handle
 
 if TYPE_CHECKING:
@@ -57,20 +57,33 @@ class Leaders:
         It may return before; the receiver goes on then. A handler of a signal may raise in it, at any moment.
         """
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
-        pool, me = self._pool, threading.get_ident()
-        handle = flight = None
+        with self._pool.lock:
+            handle = self._worker_of(batch)
+        # Two threads that wait for one call may both come here; then the second one has to wait for the first.
+        if handle is None or handle.lead.locked():
+            return
+        with handle.lead:
+            try:
+                with self._pool.lock:
+                    if self._worker_of(batch) is not handle or not self._begin(handle):
+                        return
+                    flight = handle.flights[0]
+                self._lead(handle, flight, waits, until_s)
+            except BaseException:
+                self._receiver.run_soon(lambda: None)  # it may have to look after workers that were left
+                raise
+            finally:
+                if handle in self._left_ns:
+                    self._left_ns[handle] = time.monotonic_ns()
+
+    def _lead(self, handle: Handle, flight: Flight, waits: Callable[[], bool], until_s: float | None) -> None:
+        if handle.poller is None:
+            poller = select.poll()
+            poller.register(handle.pidfd, select.POLLIN)
+            poller.register(handle.sock.fileno(), select.POLLIN)
+            handle.poller = poller  # when it is whole
         whole = True
         try:
-            with pool.lock:
-                handle = self._worker_of(batch)
-                if handle is None or not self._begin(handle, me):
-                    return
-                flight = handle.flights[0]
-            if handle.poller is None:
-                poller = select.poll()
-                poller.register(handle.pidfd, select.POLLIN)
-                poller.register(handle.sock.fileno(), select.POLLIN)
-                handle.poller = poller  # when it is whole
             while waits():
                 wait_s = LOOK_S if until_s is None else min(LOOK_S, until_s - time.monotonic())
                 if wait_s < 0:
@@ -85,17 +98,11 @@ class Leaders:
                     if not goes_on:
                         return
         except BaseException:
-            if handle is not None and not whole:  # nobody knows how far that came
+            if not whole:  # nobody knows how far that came
                 handle.kill()
-                if flight and waits() and (flight not in handle.flights or flight.delivered >= flight.end):
-                    pool.fail([flight.task], CancelledError("interrupted while its outcome came"))
-            self._receiver.run_soon(lambda: None)  # it may have to look after workers that were left
+                if waits() and (flight not in handle.flights or flight.delivered >= flight.end):
+                    self._pool.fail([flight.task], CancelledError("interrupted while its outcome came"))
             raise
-        finally:
-            if handle is not None and handle.led == me:
-                handle.led = 0
-                if handle in self._left_ns:
-                    self._left_ns[handle] = time.monotonic_ns()
 
     def _worker_of(self, batch: Batch) -> Handle | None:
         """The worker that has a batch and nothing else, while nothing waits for a worker; the caller has the lock."""
@@ -106,10 +113,10 @@ class Leaders:
                     return None if len(flights) > 1 or handle.blocked or handle.taken else handle
         return None
 
-    def _begin(self, handle: Handle, me: int) -> bool:
+    def _begin(self, handle: Handle) -> bool:
         """Listen to a worker instead of the receiver, if nobody reads from it now; the caller has the lock."""
         # Where gevent is in charge there is no epoll, and a leader would keep all greenlets waiting.
-        if handle.led or handle.read or not hasattr(select, "epoll"):
+        if handle.read or not hasattr(select, "epoll"):
             return False
         if handle not in self._left_ns:
             # Subtle: first, so that it is found by `take_back` if a signal comes between.
@@ -118,7 +125,6 @@ class Leaders:
                 del self._left_ns[handle]
                 return False
             self._receiver.wake()
-        handle.led = me
         return True
 
     def take_back(self, now_ns: int) -> int:
@@ -129,7 +135,7 @@ class Leaders:
         """
         with self._pool.lock:
             for handle, left_ns in list(self._left_ns.items()):
-                if handle.led:
+                if handle.lead.locked():
                     continue
                 waits = bool(handle.flights) and now_ns - handle.flights[0].sent_ns > UNLED_NS
                 if waits or left_ns == HELD or now_ns - left_ns > KEPT_NS:

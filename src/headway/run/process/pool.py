@@ -236,7 +236,7 @@ class Pool:
         """Whether to send it more."""
         if not handle.flights:
             return True
-        if self.idle or handle.limited_ns or handle.blocked or handle.led:
+        if self.idle or handle.limited_ns or handle.blocked or handle.lead.locked():
             return False
         ahead = sum(
             (flight.end - flight.delivered) * self.pace.get(id(flight.task.batch.fn), FIRST_NS)

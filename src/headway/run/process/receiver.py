@@ -182,7 +182,7 @@ class Receiver:
                         self._poller.modify(fd, IN)
             if event & ~OUT:
                 with pool.lock:
-                    if handle.led:
+                    if handle.lead.locked():
                         continue
                     handle.read = True
                 self._receive(handle)
@@ -401,7 +401,7 @@ class Receiver:
         """A worker is dead."""
         pool = self._pool
         with pool.lock:
-            led = handle.led
+            led = handle.lead.locked()
             if not led:
                 pool.forget(handle)
         if led:  # its leader sees that too, and leaves; then it is told here again
