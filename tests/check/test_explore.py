@@ -367,16 +367,23 @@ def test_a_scenario_cannot_explore() -> None:
 
 @pytest.mark.timeout(60)
 def test_what_blocks_for_real_is_named_with_its_line() -> None:
-    def scenario() -> None:
-        one, other = socket.socketpair()
-        with one, other:
-            one.recv(1)  # the line
+    one, other = socket.socketpair()
+    stuck: list[int] = []
 
-    with pytest.raises(CannotControl, match=r"test_explore.py:\d+ for 5 s"):
-        explore(scenario)
-    assert (
-        explore(locked_update, granularity="sync", schedules=50).schedules == 50
-    )  # the next one is not disturbed
+    def scenario() -> None:
+        stuck.append(threading.get_ident())
+        one.recv(1)  # the line
+
+    with one, other:
+        with pytest.raises(CannotControl, match=r"test_explore.py:\d+ for 5 s"):
+            explore(scenario)
+        assert (
+            explore(locked_update, granularity="sync", schedules=50).schedules == 50
+        )  # the next one is not disturbed
+        assert set(stuck) <= sys._current_frames().keys()
+        other.send(b"x")
+        while set(stuck) & sys._current_frames().keys():  # and its thread ends when it can
+            time.sleep(0.01)
 
 
 def test_ctrl_c_ends_an_exploration(tmp_path: Path) -> None:
