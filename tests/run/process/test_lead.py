@@ -7,6 +7,7 @@ import logging
 import operator
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -193,6 +194,10 @@ def test_a_signal_handler_that_raises_interrupts_a_leader_and_nothing_is_lost(
         signal.signal(signal.SIGUSR1, before)
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 14),
+    reason="not for Python 3.14: its `with` may lose a lock that it has just taken, when a signal's handler raises",
+)
 def test_a_signal_handler_that_raises_at_any_moment_leaves_no_call_without_outcome() -> None:
     class Stop(Exception):
         pass
