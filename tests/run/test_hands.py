@@ -97,6 +97,7 @@ def test_a_thread_keeps_nothing_of_what_it_did() -> None:
     assert gone() is None
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded")
 def test_after_a_fork_the_child_has_threads_of_its_own() -> None:
     list(headway.map(who, range(3), on="threads", workers=1))
     settle(1)

@@ -58,6 +58,8 @@ def test_a_failing_task_cancels_tasks_threads_and_the_body() -> None:
             async with scope() as s:
                 task = s.start(for_ever)
                 thread = s.start(spin_until_cancelled)
+                while "pending" in repr(thread):
+                    await asyncio.sleep(0.001)
                 s.start(fail)
                 await for_ever()
         assert task.cancelled()
