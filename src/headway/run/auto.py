@@ -50,6 +50,8 @@ WAITS = 0.5
 """Calls that use less of a core than this mostly wait."""
 MANY = 10
 """So many calls in one measurement are short ones."""
+DOUBTS = 3
+"""So many measurements in a row that show short calls to wait are not yet believed."""
 TINY_NS = 3_000
 """Calls shorter than this cost about as much to send as to run."""
 PROBE_NS = 8_000_000
@@ -136,7 +138,7 @@ class Auto:
         self._serial_ns = math.inf  # what a call took when nothing ran beside it
         self._cpu_call_ns = 0.0  # what a call used of a core when it was last found to be busy
         self._climb: Climb | None = None
-        self._doubted = False
+        self._doubts = 0
         self._sample: Portion | None = None
         self._window = Window()
         self._stood_ns = stood_ns()
@@ -223,9 +225,11 @@ class Auto:
         self._serial_ns = seen.call_ns
         if left_ns < MOMENT_NS:
             return
-        if busy < WAITS and seen.calls >= MANY and not self._doubted:
+        if busy >= WAITS:
+            self._doubts = 0
+        if busy < WAITS and seen.calls >= MANY and self._doubts < DOUBTS:
             # A machine that stood still for some milliseconds makes short calls look as if they waited.
-            self._doubted = True
+            self._doubts += 1
             self._window = Window()
         elif busy < WAITS and seen.call_ns > TINY_NS:
             self._wait(f"calls wait {1 - busy:.0%} of their time", left_ns)
