@@ -222,12 +222,13 @@ class Auto:
         busy = min(1.0, seen.cpu_ns / max(seen.run_ns - in_calls_ns, 1))
         if self._serial_ns == math.inf:
             self._why.append(f"measured {seen.calls} calls: {_time(seen.call_ns)} each, {busy:.0%} busy")
+        short = seen.calls >= MANY or self._serial_ns < TINY_NS
         self._serial_ns = seen.call_ns
         if left_ns < MOMENT_NS:
             return
         if busy >= WAITS:
             self._doubts = 0
-        if busy < WAITS and seen.calls >= MANY and self._doubts < DOUBTS:
+        if busy < WAITS and short and self._doubts < DOUBTS:
             # A machine that stood still for some milliseconds makes short calls look as if they waited.
             self._doubts += 1
             self._window = Window()
