@@ -36,6 +36,7 @@ static const struct {
     [HW_SECTION_FRAMES] = {sizeof(struct hw_frame), 65536},
     [HW_SECTION_TEXT] = {1, 8u << 20},
     [HW_SECTION_CHUNKS] = {HW_CHUNK_BYTES, 0 /* HEADWAY_BUFFER_MB */},
+    [HW_SECTION_UNITS] = {sizeof(struct hw_unit), HW_UNITS_TOLD_APART + HW_UNITS_MANY},
 };
 
 struct hw_process hw;
@@ -175,7 +176,7 @@ static bool may_pass(int error)
 /* Makes sure that entries below `want` of a section may be touched. */
 static bool reserve(enum hw_section_id id, uint32_t want)
 {
-    struct hw_section *s = &hw.header->sections[id];
+    struct hw_section *s = hw_section(id);
     if (want <= LOAD(&s->reserved))
         return true;
     int saved = errno;
@@ -213,13 +214,13 @@ static bool reserve(enum hw_section_id id, uint32_t want)
 
 void *hw_entry(enum hw_section_id id, uint32_t index)
 {
-    struct hw_section *s = &hw.header->sections[id];
+    struct hw_section *s = hw_section(id);
     return (char *)hw.header + s->offset + (uint64_t)index * s->stride;
 }
 
 uint32_t hw_append(enum hw_section_id id, uint32_t n)
 {
-    struct hw_section *s = &hw.header->sections[id];
+    struct hw_section *s = hw_section(id);
     uint32_t first = PEEK(&s->count);
     do {
         if (first > s->capacity || n > s->capacity - first || !reserve(id, first + n)) {
@@ -405,10 +406,11 @@ bool hw_file_open(void)
     hw.coalesce_ns = 1000 * options.coalesce_us;
     chunk_hand = 0;
 
-    memcpy(header->sections, sections, sizeof sections);
-    if (!whole)
-        for (int i = 0; i < HW_NSECTIONS; i++)
-            header->sections[i].capacity = 0;
+    for (int i = 0; i < HW_NSECTIONS; i++) {
+        *hw_section(i) = sections[i];
+        if (!whole)
+            hw_section(i)->capacity = 0;
+    }
     if (cramped)
         header->flags = HW_FLAG_NO_SPACE;
     header->version = HW_VERSION;

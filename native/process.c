@@ -30,9 +30,11 @@ static void in_child(void)
     hw_self.slot = NULL;
     hw_self.holds.lock = 0;
     hw_self.chunk = NULL;
+    hw_self.unit = 0;
     hw_self.vfork_pid = 0;
     hw_file_after_fork();
     hw_stack_after_fork();
+    hw_unit_after_fork();
     hw_private_reset();
     hw_file_leave();
     /* A shallow process's child is shallow too, and is not worth a file until it execs. */
@@ -47,7 +49,8 @@ static void in_child(void)
     memcpy(hw.header->python_text, python_text, sizeof python_text);
     __atomic_fetch_or(&hw.header->flags,
                       HW_FLAG_FORKED | (parent_flags & (HW_FLAG_PYTHON | HW_FLAG_PYPY |
-                                                        HW_FLAG_FREE_THREADED | HW_FLAG_STACKS)),
+                                                        HW_FLAG_FREE_THREADED | HW_FLAG_STACKS |
+                                                        HW_FLAG_TASKS)),
                       __ATOMIC_RELAXED);
     __atomic_fetch_or(&hw.header->flags, parent_flags & HW_FLAG_HANDLERS, __ATOMIC_RELAXED); /* they are inherited */
     hw_thread_first();
@@ -74,6 +77,7 @@ __attribute__((constructor(102))) static void start(void)
         if (traced && hw_python_present()) {
             hw_stack_init();
             hw_lock_init();
+            hw_agent_find();
             hw_python_find(); /* again: now there is a header to write the flags to */
             hw_thread_first();
         }
@@ -163,34 +167,46 @@ EXEC(execvp, (const char *path, char *const argv[]), (path, argv))
 EXEC(execvpe, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp))
 EXEC(fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))
 
-static void reaped(struct hw_thread *t, pid_t pid, int status)
+/* `cpu_ns`: what the child used, and those that it has waited for; 0 if that is not known. */
+static void reaped(struct hw_thread *t, pid_t pid, int status, uint64_t cpu_ns)
 {
     if (t != NULL && pid > 0 && t == hw_self.slot && !hw_self.busy) {
         hw_self.busy = true;
         uint64_t now = hw_now();
-        hw_beside(t, now, now, HW_REAPED, (uint32_t)pid, (uint32_t)status, 0, 0);
+        hw_beside(t, now, now, HW_REAPED, (uint32_t)pid, (uint32_t)status, (uint32_t)cpu_ns, (uint32_t)(cpu_ns >> 32));
         hw_out();
     }
 }
 
-#define WAIT(name, params, args, pid, polls)                                                    \
-    EXPORT pid_t name params                                                                    \
-    {                                                                                           \
-        int here = 0;                                                                           \
-        if (status == NULL)                                                                     \
-            status = &here;                                                                     \
-        struct hw_thread *t = hw_block(HW_PROCESS, (uint32_t)(pid), 0, !(polls));               \
-        pid_t r = hw_interrupted(t) ? (errno = EINTR, -1) : REAL(name) args;                                                              \
-        hw_unblock(t);                                                                          \
-        if (r > 0 && (WIFEXITED(*status) || WIFSIGNALED(*status)))                              \
-            reaped(t, r, *status);                                                              \
-        return r;                                                                               \
-    }
-WAIT(wait, (int *status), (status), -1, false)
-WAIT(waitpid, (pid_t pid, int *status, int options), (pid, status, options), pid, options &WNOHANG)
-WAIT(wait3, (int *status, int options, struct rusage *usage), (status, options, usage), -1, options &WNOHANG)
-WAIT(wait4, (pid_t pid, int *status, int options, struct rusage *usage), (pid, status, options, usage), pid,
-     options &WNOHANG)
+static uint64_t nanoseconds(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_usec * 1000u;
+}
+
+/* All are wait4, as in libc, since the kernel's figures are wanted, too. */
+static pid_t wait_for(pid_t pid, int *status, int options, struct rusage *usage)
+{
+    int here = 0;
+    struct rusage used = {0};
+    if (status == NULL)
+        status = &here;
+    if (usage == NULL)
+        usage = &used;
+    struct hw_thread *t = hw_block(HW_PROCESS, (uint32_t)pid, 0, !(options & WNOHANG));
+    pid_t r = hw_interrupted(t) ? (errno = EINTR, -1) : REAL(wait4)(pid, status, options, usage);
+    hw_unblock(t);
+    if (r > 0 && (WIFEXITED(*status) || WIFSIGNALED(*status)))
+        reaped(t, r, *status, nanoseconds(usage->ru_utime) + nanoseconds(usage->ru_stime));
+    return r;
+}
+
+EXPORT pid_t wait(int *status) { return wait_for(-1, status, 0, NULL); }
+EXPORT pid_t waitpid(pid_t pid, int *status, int options) { return wait_for(pid, status, options, NULL); }
+EXPORT pid_t wait3(int *status, int options, struct rusage *usage) { return wait_for(-1, status, options, usage); }
+EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+    return wait_for(pid, status, options, usage);
+}
 
 EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
@@ -199,7 +215,7 @@ EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
     hw_unblock(t);
     if (r == 0 && info != NULL && info->si_pid > 0 && !(options & WNOWAIT) &&
         (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED))
-        reaped(t, info->si_pid, info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status);
+        reaped(t, info->si_pid, info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status, 0);
     return r;
 }
 
@@ -220,6 +236,7 @@ void hw_finish(enum hw_end end, uint32_t exit_code)
         hw_close(t, now); /* the same state goes on, in case that the process does */
         hw_checkpoint(t, now);
         hw_flush_holds(t);
+        hw_unit_flush_long(t);
     }
     if (hw.on) {
         uint32_t n = PEEK(&h->sections[HW_SECTION_THREADS].count);

@@ -198,10 +198,28 @@ static inline uint64_t name_hash(const char *text)
     return mix(mix(mix((uintptr_t)text, bytes), end[0]), end[1]);
 }
 
+static inline void add_frame(struct hw_walked *w, const char *code, uint32_t instruction, uint64_t file_hash)
+{
+    struct hw_walked_frame *f = &w->frames[w->depth++];
+    f->code = code;
+    f->instruction = instruction;
+    /* An address alone is not enough: code objects are freed and others take their place. */
+    f->hash = mix(mix(mix((uintptr_t)code, instruction), AT(uint32_t, code, py.at.firstlineno)),
+                  (uintptr_t)AT(const void *, code, py.at.qualname)) ^
+              file_hash;
+    w->hash = mix(w->hash, f->hash);
+}
+
+static inline uint32_t instruction_of(const char *frame, const char *code)
+{
+    int64_t bytes = AT(const char *, frame, py.at.instruction) - (code + py.at.bytecode);
+    return bytes > 0 ? (uint32_t)(bytes / 2) : 0;
+}
+
 bool hw_walk(struct hw_walked *w, uint32_t most)
 {
     w->depth = 0;
-    w->cut = false;
+    w->cut = w->of_coroutines = false;
     w->hash = 0;
     const char *file = NULL; /* of the frame before: often it is the same object, and has the same hash */
     uint64_t file_hash = 0;
@@ -213,21 +231,47 @@ bool hw_walk(struct hw_walked *w, uint32_t most)
             w->cut = true;
             break;
         }
-        struct hw_walked_frame *f = &w->frames[w->depth++];
-        int64_t bytes = AT(const char *, frame, py.at.instruction) - (code + py.at.bytecode);
         if (AT(const char *, code, py.at.filename) != file) {
             file = AT(const char *, code, py.at.filename);
             file_hash = name_hash(file);
         }
-        f->code = code;
-        f->instruction = bytes > 0 ? (uint32_t)(bytes / 2) : 0;
-        /* An address alone is not enough: code objects are freed and others take their place. */
-        f->hash = mix(mix(mix((uintptr_t)code, f->instruction), AT(uint32_t, code, py.at.firstlineno)),
-                      (uintptr_t)AT(const void *, code, py.at.qualname)) ^
-                  file_hash;
-        w->hash = mix(w->hash, f->hash);
+        add_frame(w, code, instruction_of(frame, code), file_hash);
     }
     return w->depth != 0;
+}
+
+/* A code object by itself, where it begins. */
+void hw_walk_code(struct hw_walked *w, const void *code)
+{
+    if (py.walks && AT(const void *, code, py.at.type) == py.code_type)
+        add_frame(w, code, HW_FIRST_LINE, name_hash(AT(const char *, code, py.at.filename)));
+}
+
+/* A frame of a coroutine that does not run: it is on no thread's stack. */
+void hw_walk_frame(struct hw_walked *w, const void *frame)
+{
+    const char *code = py.walks ? code_of(frame) : NULL;
+    if (code == NULL)
+        return;
+    if (w->depth == HW_DEPTH)
+        w->cut = true;
+    else
+        add_frame(w, code, instruction_of(frame, code), name_hash(AT(const char *, code, py.at.filename)));
+}
+
+/* A coroutine has its frame inside. Where in it: the frame's code is in its place, and so is the instruction that the
+ * interpreter tells. 0: it could not be found. */
+size_t hw_frame_inside(const void *coroutine, size_t bytes, const void *code, long lasti)
+{
+    for (size_t at = 16; py.walks && at + sizeof(void *) <= bytes; at += sizeof(void *)) {
+        if (UNTAG(AT(const char *, coroutine, at)) != code || at < py.at.code + 16)
+            continue;
+        const char *frame = (const char *)coroutine + at - py.at.code;
+        if (at - py.at.code + py.at.instruction + sizeof(void *) <= bytes && code_of(frame) == code &&
+            AT(const char *, frame, py.at.instruction) - ((const char *)code + py.at.bytecode) == lasti)
+            return at - py.at.code;
+    }
+    return 0;
 }
 
 /* Line of an instruction, from the location table (CPython, InternalDocs/code_objects.md); 0 if it has none. */
@@ -237,6 +281,8 @@ uint32_t hw_frame_line(const char *code, uint32_t instruction)
     const uint8_t *p = (const uint8_t *)table + py.at.bytes_data;
     const uint8_t *end = p + AT(int64_t, table, py.at.bytes_size);
     int64_t line = AT(int32_t, code, py.at.firstlineno);
+    if (instruction == HW_FIRST_LINE)
+        return (uint32_t)line;
     uint64_t at = 0;
     while (p < end) {
         uint8_t first = *p++;

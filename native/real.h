@@ -111,9 +111,6 @@
     X(int, sigwait, (const sigset_t *set, int *signal))                                                           \
     X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info))                                                   \
     X(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout))                  \
-    X(pid_t, wait, (int *status))                                                                                 \
-    X(pid_t, waitpid, (pid_t pid, int *status, int options))                                                      \
-    X(pid_t, wait3, (int *status, int options, struct rusage *usage))                                             \
     X(pid_t, wait4, (pid_t pid, int *status, int options, struct rusage *usage))                                  \
     X(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options))                                        \
     X(pid_t, fork, (void))                                                                                        \

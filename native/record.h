@@ -43,7 +43,11 @@
     X(OFFCPU, 17)        /* record only: how much of a window's running time was not on a core */     \
     X(CHILD, 18)         /* record only: this thread made a process */                                \
     X(REAPED, 19)        /* record only: this thread saw the end of a child process */                \
-    X(HOLD, 20)          /* record only: this thread held a lock while another waited for it */
+    X(HOLD, 20)          /* record only: this thread held a lock while another waited for it */       \
+    X(STEP, 21)          /* record only: a task ran on this thread */                                 \
+    X(STEPS, 22)         /* record only: it ran several times, each for too short to keep it */       \
+    X(LONG, 23)          /* record only: a step that kept its event loop for long */                  \
+    X(WAITED, 24)        /* record only: a long wait of a task */
 
 enum hw_kind {
 #define X(name, value) HW_##name = value,
@@ -68,12 +72,20 @@ enum hw_kind {
  *  BURST          native ns         io ns      gil ns                 how many intervals; the rest is PYTHON
  *  OFFCPU         ready ns, low     high       other ns, low          high
  *  CHILD          pid               stack      enum hw_child          0       a point: duration 0
- *  REAPED         pid               status     0                      0       a point: duration 0
+ *  REAPED         pid               status     CPU ns, low            high    a point: duration 0; CPU: see below
  *  HOLD           lock              stack      0                      0       stack: where it was released
  *    of many      lock              0          held ns                how many, each short, from the first to the last
+ *  STEP           unit               0          ready ns before        0
+ *  STEPS          unit               how many   ran ns                 ready ns; the rest of the duration it waited
+ *  LONG           unit               stack      how many were late     run delay us   as the STEP before it
+ *  WAITED         unit               stack      unit waited for        woken by unit + 1 | kind of the wait << 24
+ *
+ * The CPU time of REAPED is the kernel's, of the child and of those that it has waited for; 0 is not known.
  *
  * Threads are slot indices, or HW_NOBODY. stack is an index in the stack section plus 1; 0 is none. lock is an
- * index in the lock section, or HW_NOBODY. In OFFCPU, `ready` waited for a core (the kernel's run-queue figure)
+ * index in the lock section, or HW_NOBODY. unit is an index in the unit section. The stack of LONG is where the unit
+ * stood when it gave way, 0 if it had ended; the run delay is the kernel's, and may begin 20 ms before the step; `late` counts other units that it kept waiting: they stood in line for 10 ms
+ * of it, or what they waited for was there when the loop looked for the first time afterwards. In OFFCPU, `ready` waited for a core (the kernel's run-queue figure)
  * and `other` was off the core for a reason that was not seen (a page fault, a futex of a C library); both are
  * parts of the running time inside the window.
  *
@@ -225,6 +237,43 @@ struct hw_frame {
     uint32_t file, name;   /* offsets in the text section */
 };
 
+/* What runs on threads in turn: a task of asyncio. Written by the thread that it runs on, under the GIL. */
+enum hw_unit_kind { HW_UNIT_KIND_TASK = 1, HW_UNIT_KIND_GREENLET = 2, HW_UNIT_KIND_JOB = 3 };
+enum hw_unit_flags {
+    HW_UNIT_MANY = 1,      /* stands for all further units of this code: there were too many to tell apart */
+    HW_UNIT_LATE = 2,      /* first seen when it went on: what it did before is not known */
+    HW_UNIT_FAILED = 4,    /* it ended with an exception */
+    HW_UNIT_CANCELLED = 8,
+    HW_UNIT_DROPPED = 16,  /* it was thrown away before it had ended, some time before end_ns */
+};
+struct hw_unit {
+    uint32_t ready;        /* 1 once the slot can be read */
+    uint32_t version;      /* odd while state and totals change together */
+    uint32_t kind;         /* enum hw_unit_kind */
+    uint32_t flags;        /* enum hw_unit_flags */
+    uint32_t creator;      /* slot of the thread that made it */
+    uint32_t parent;       /* the unit that made it, or HW_NOBODY */
+    uint32_t carrier;      /* slot of the thread that ran it last, or HW_NOBODY */
+    uint32_t create_stack; /* of its maker, +1 */
+    uint32_t code;         /* what it runs: frame + 1, of the first line; 0: not known */
+    uint32_t name;         /* offset in the text section + 1; 0: not known */
+    uint32_t steps;        /* times that it was given the thread */
+    uint32_t count;        /* MANY: how many units; else 1 */
+    uint64_t created_ns, begun_ns, end_ns; /* 0: not yet */
+    uint64_t since_ns;     /* when its state began */
+    uint32_t state;        /* PYTHON: it has its thread; NONE: ready; LOCK to OTHER: it waits */
+    uint32_t stack;        /* where it waits, or waited last: its coroutines, +1 */
+    uint32_t on;           /* the unit that it waits for, or HW_NOBODY */
+    uint32_t live;         /* MANY: how many have not ended */
+    uint64_t loop_ns;      /* it had its thread: the sum of its steps */
+    uint64_t longest_ns;   /* the longest of these */
+    uint32_t failed, cancelled; /* MANY: how many */
+    uint64_t lived_ns;     /* MANY: the sum of the lives of those that have ended */
+    /* Closed intervals, all of the run, by kind; in [HW_NONE] it was ready and another had the thread. While it had the
+     * thread, it did what the thread did. */
+    uint64_t total_ns[HW_NKINDS];
+};
+
 struct hw_section {
     uint64_t offset;       /* in the file */
     uint32_t stride;       /* bytes an entry */
@@ -239,7 +288,8 @@ struct hw_section {
     X(LINKS, 5) /* uint32_t: frame indices */                                                         \
     X(FRAMES, 6)                                                                                      \
     X(TEXT, 7) /* bytes */                                                                            \
-    X(CHUNKS, 8)
+    X(CHUNKS, 8)                                                                                      \
+    X(UNITS, 9)
 enum hw_section_id {
 #define X(name, value) HW_SECTION_##name = value,
     HW_SECTIONS(X)
@@ -258,6 +308,7 @@ enum hw_flags {
     HW_FLAG_HANDLERS = 64,     /* it has signal handlers of its own, which may wake its threads */
     HW_FLAG_NO_SPACE = 128,    /* a reservation failed: the sections stopped growing, or there are none */
     HW_FLAG_PYPY = 256,
+    HW_FLAG_TASKS = 512,       /* it has imported asyncio, and its tasks are seen */
 };
 
 /* First page of the file. Written by the thread that makes the file, except where noted. */
@@ -280,19 +331,21 @@ struct hw_header {
     uint64_t overwritten_until_ns; /* the timeline is whole after this */
     uint64_t chunk_seq;     /* last claim */
     uint64_t untracked_threads; /* no slot could be had */
-    struct hw_section sections[HW_NSECTIONS];
+    struct hw_section sections[HW_SECTION_UNITS]; /* those before UNITS */
     uint64_t start_cpu_ns;  /* process CPU clock at start_ns: what ran before the tracer was there */
     uint32_t exit_code;
     uint32_t pad;
     char python_text[64];   /* Py_GetVersion(), cut */
     char exe[256];          /* of /proc/self/exe, cut */
     char cmdline[1024];     /* arguments, each ended by zero, cut */
+    struct hw_section units; /* UNITS. At the end: files without it have zeros here */
 };
 
 _Static_assert(sizeof(struct hw_record) == 32, "record");
 _Static_assert(sizeof(struct hw_chunk) <= HW_CHUNK_BYTES, "chunk");
 _Static_assert(offsetof(struct hw_chunk, records) == 64, "chunk header");
 _Static_assert(sizeof(struct hw_thread) % 64 == 0, "slots lie on cache lines of their own");
+_Static_assert(sizeof(struct hw_unit) == 256, "unit");
 _Static_assert(sizeof(struct hw_header) <= 4096, "header page");
 
 #endif

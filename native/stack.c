@@ -139,6 +139,26 @@ static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
     return HW_LOCK;
 }
 
+/* What a task waits for whose innermost coroutine is this one of the standard library. */
+static uint32_t classify_coroutine(const struct hw_frame *f)
+{
+    static const struct {
+        const char *file, *name; /* NULL: any */
+        uint32_t kind;
+    } known[] = {
+        {"asyncio/tasks.py", "sleep", HW_SLEEP},          {"asyncio/locks.py", "Lock.acquire", HW_LOCK},
+        {"asyncio/locks.py", "Semaphore.acquire", HW_LOCK}, {"asyncio/locks.py", "Event.wait", HW_EVENT},
+        {"asyncio/locks.py", NULL, HW_CONDITION},         {"asyncio/queues.py", NULL, HW_QUEUE},
+        {"asyncio/streams.py", NULL, HW_IO},              {"asyncio/selector_events.py", NULL, HW_IO},
+        {"asyncio/base_subprocess.py", NULL, HW_PROCESS}, {"asyncio/taskgroups.py", NULL, HW_JOIN},
+        {"asyncio/tasks.py", NULL, HW_JOIN},              {"asyncio/base_events.py", "Server.serve_forever", HW_IO},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (in(f, known[i].file, known[i].name))
+            return known[i].kind;
+    return HW_FUTURE;
+}
+
 static uint32_t store_stack(const struct hw_walked *w)
 {
     uint32_t *place = make_place(&stacks, w->hash);
@@ -154,7 +174,10 @@ static uint32_t store_stack(const struct hw_walked *w)
         return 0;
     memcpy(hw_entry(HW_SECTION_LINKS, first), links, w->depth * sizeof *links);
     struct hw_stack *stack = hw_entry(HW_SECTION_STACKS, index);
-    stack->kind = classify(links, w->depth, &stack->named);
+    if (w->of_coroutines)
+        stack->kind = classify_coroutine(hw_entry(HW_SECTION_FRAMES, links[0]));
+    else
+        stack->kind = classify(links, w->depth, &stack->named);
     stack->hash = w->hash;
     stack->first = first;
     stack->depth = w->depth;
@@ -167,22 +190,56 @@ static uint32_t store_stack(const struct hw_walked *w)
 
 static struct hw_slow storing;
 
-/* The caller is inside the tracer (hw_self.busy). */
+/* The caller is inside the tracer (hw_self.busy), here and below. */
 uint32_t hw_stack(uint32_t most)
 {
     struct hw_walked w;
-    if (stacks.tables == NULL || frames.tables == NULL || !hw_walk(&w, most))
+    return hw_walk(&w, most) ? hw_stack_of(&w) : 0;
+}
+
+uint32_t hw_stack_of(const struct hw_walked *w)
+{
+    if (stacks.tables == NULL || frames.tables == NULL || w->depth == 0)
         return 0;
-    uint32_t *place, found = find(&stacks, LOAD(&stacks.level), w.hash, &place);
+    uint32_t *place, found = find(&stacks, LOAD(&stacks.level), w->hash, &place);
     if (LIKELY(found != 0))
         return found;
     int saved = errno;
     uint64_t mask = hw_slow_lock(&storing);
-    found = find(&stacks, stacks.level, w.hash, &place);
+    found = find(&stacks, stacks.level, w->hash, &place);
     if (found == 0)
-        found = store_stack(&w);
+        found = store_stack(w);
     hw_slow_unlock(&storing, mask);
     errno = saved;
+    return found;
+}
+
+bool hw_stack_has(uint32_t stack, const char *file, const char *name)
+{
+    const struct hw_stack *s = stack != 0 ? hw_entry(HW_SECTION_STACKS, stack - 1) : NULL;
+    const uint32_t *links = s != NULL ? hw_entry(HW_SECTION_LINKS, s->first) : NULL;
+    for (uint32_t i = 0; s != NULL && i < s->depth; i++)
+        if (in(hw_entry(HW_SECTION_FRAMES, links[i]), file, name))
+            return true;
+    return false;
+}
+
+uint32_t hw_code(const void *code)
+{
+    struct hw_walked w = {.depth = 0};
+    if (frames.tables == NULL)
+        return 0;
+    hw_walk_code(&w, code);
+    if (w.depth == 0)
+        return 0;
+    uint32_t *place, found = find(&frames, LOAD(&frames.level), w.frames[0].hash, &place);
+    if (UNLIKELY(found == 0)) {
+        int saved = errno;
+        uint64_t mask = hw_slow_lock(&storing);
+        found = store_frame(&w.frames[0]) + 1; /* HW_NOBODY + 1 is 0 */
+        hw_slow_unlock(&storing, mask);
+        errno = saved;
+    }
     return found;
 }
 

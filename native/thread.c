@@ -188,6 +188,7 @@ void hw_thread_end(void)
     hw_checkpoint(t, now);
     flush_burst(t);
     hw_flush_holds(t);
+    hw_unit_flush_long(t);
     t->holds = 0;
     if (t->name[0] == 0) {
         char name[16] = "", process[16] = "";
@@ -256,8 +257,14 @@ void hw_unblock(struct hw_thread *t)
         }
         errno = saved;
     }
+    if (t->kind == HW_IO && t->now_c == HW_IO_POLL) {
+        hw_self.polls++;
+        hw_self.poll_ns += now - t->since_ns;
+    }
     hw_resume(t, now);
     hw_out();
+    if (UNLIKELY(hw_agent_due))
+        hw_agent_start();
 }
 
 /* ---- creation ---- */

@@ -30,6 +30,23 @@ struct hw_holds {
     uint32_t count;
 };
 
+/* The thread's totals when the step that runs on it began. */
+struct hw_before {
+    uint32_t version;         /* of the slot; odd: none are kept */
+    uint64_t total_ns[HW_NKINDS];
+    uint64_t ready_cpu_ns, off_other_ns, run_delay_ns;
+};
+
+/* A long step, until the event loop has looked for what had come meanwhile, and has run that. */
+struct hw_long {
+    uint64_t start_ns, end_ns;
+    uint64_t poll_ns;         /* as hw_self.poll_ns, when it ended */
+    uint32_t polls;           /* as hw_self.polls */
+    uint32_t unit;            /* + 1; 0: none */
+    uint32_t stack, late, delay_us;
+    bool over;                /* it was the unit's last */
+};
+
 /* One thread's own state. Only that thread reads or writes it. */
 struct hw_self {
     struct hw_thread *slot;   /* NULL: not known yet, or ended */
@@ -45,6 +62,11 @@ struct hw_self {
     uint64_t check_at_ns;     /* before this its CPU clock is read after long intervals only */
     const void *last_cond;    /* last condition variable that it initialised */
     struct hw_holds holds;
+    uint32_t unit;            /* the task that runs on it: place among those alive + 1, or 0 */
+    uint32_t polls;           /* calls that looked, or waited, for input: a loop makes one each time round */
+    uint64_t poll_ns;         /* and the time in them */
+    struct hw_before before;
+    struct hw_long long_step;
 };
 extern __thread struct hw_self hw_self;
 
@@ -70,6 +92,10 @@ static inline uint64_t hw_now(void)
 
 /* ---- file.c: the process file ---- */
 bool hw_file_open(void);
+static inline struct hw_section *hw_section(enum hw_section_id id)
+{
+    return id < HW_SECTION_UNITS ? &hw.header->sections[id] : &hw.header->units;
+}
 void hw_file_leave(void);
 void *hw_entry(enum hw_section_id id, uint32_t index);
 uint32_t hw_append(enum hw_section_id id, uint32_t n); /* first index of n consecutive new entries, or HW_NOBODY */
@@ -181,20 +207,27 @@ bool hw_from_python(const void *address); /* is this code part of the interprete
 void hw_python_start_name(char *name); /* the name of the Thread whose start() is running */
 #define HW_DEPTH 64 /* frames kept of a stack */
 uint32_t hw_stack(uint32_t most); /* the calling thread's Python stack, so many frames of it: index + 1, or 0 */
+bool hw_stack_has(uint32_t stack, const char *file, const char *name);
 void hw_stack_init(void);
 void hw_stack_after_fork(void);
 
 struct hw_walked {
     uint64_t hash;
     uint32_t depth;
-    bool cut;
+    bool cut, of_coroutines;
     struct hw_walked_frame {
         uint64_t hash;
         const char *code;   /* PyCodeObject */
         uint32_t instruction; /* in code units */
     } frames[HW_DEPTH];
 };
+#define HW_FIRST_LINE UINT32_MAX /* as an instruction: where the function begins */
 bool hw_walk(struct hw_walked *walked, uint32_t most); /* python.c */
+void hw_walk_code(struct hw_walked *walked, const void *code);
+void hw_walk_frame(struct hw_walked *walked, const void *frame);
+size_t hw_frame_inside(const void *coroutine, size_t bytes, const void *code, long lasti);
+uint32_t hw_stack_of(const struct hw_walked *walked); /* a stack of coroutines: index + 1, or 0 */
+uint32_t hw_code(const void *code); /* frame + 1 of a code object's first line, or 0 */
 uint32_t hw_frame_line(const char *code, uint32_t instruction);
 size_t hw_frame_text(const char *code, char *file_then_name, size_t bytes, size_t *name_at);
 
@@ -204,6 +237,51 @@ void hw_unfinish(void);
 uint32_t hw_gil_after_fork(uint32_t holds);
 void hw_lock_init(void);
 void hw_flush_holds(struct hw_thread *t);
+
+/* ---- unit.c: what runs on threads in turn. The caller holds the GIL, and is inside the tracer ---- */
+#define HW_UNITS_TOLD_APART 16384u
+#define HW_UNITS_MANY 1024u   /* then one stands for all of its code */
+#define HW_UNITS_ALIVE (1u << 18)
+#define HW_LONG_STEP_NS 10000000u
+
+/* A unit that is alive. Only one thread at a time has it. */
+struct hw_live {
+    const void *key;      /* the interpreter's object */
+    uint32_t index;       /* in the unit section */
+    uint32_t waker;       /* unit + 1 that made it ready; 0: none */
+    uint64_t created_ns;
+    uint64_t since_ns;    /* when its state began */
+    uint64_t ready_ns;    /* when it was made ready; 0: it waits, or runs */
+    uint64_t waited_ns;   /* how long it had waited then */
+    uint64_t step_ready_ns; /* of the step that runs: how long it was ready before */
+    uint64_t burst_ns;    /* when its first step began that is not recorded yet, or became ready */
+    uint64_t burst_end_ns; /* and when the last one ended */
+    uint64_t burst_run_ns, burst_ready_ns;
+    uint32_t burst_steps;
+    uint32_t wait, stack; /* kind of its last wait, and where it was */
+    uint32_t on;          /* unit that it waited for, or HW_NOBODY */
+    bool runs;
+};
+bool hw_unit_start(void); /* before the others */
+void hw_unit_after_fork(void);
+struct hw_live *hw_unit_find(const void *key);
+struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t code, uint64_t now);
+struct hw_unit *hw_unit_slot(const struct hw_live *live);
+void hw_unit_ready(struct hw_live *live, uint64_t now);
+void hw_unit_waited(struct hw_live *live); /* it was ready after a long wait */
+void hw_unit_begin(struct hw_live *live, uint64_t now);
+void hw_unit_begin_eager(struct hw_live *live, uint64_t began);
+void hw_unit_keep(void); /* the thread's totals, now */
+/* The step ends. `wait` HW_NONE: so does the unit. `stack`: where it waits, or of a long step where it stands. */
+void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on, uint32_t stack);
+void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags);
+void hw_unit_named(struct hw_live *live, const char *name);
+void hw_unit_flush_long(struct hw_thread *t);
+
+/* ---- agent.c and task.c: the interpreter's own functions that we look into ---- */
+extern bool hw_agent_due; /* it is to be started as soon as that is possible */
+void hw_agent_start(void);
+void hw_agent_find(void);
 
 /* ---- real.h: the functions behind the hooks ---- */
 #include "real.h"

@@ -35,15 +35,20 @@ static struct hw_header *header;
         }                                                                                  \
     } while (0)
 
+static const struct hw_section *section(enum hw_section_id id)
+{
+    return id < HW_SECTION_UNITS ? &header->sections[id] : &header->units;
+}
+
 static uint32_t used(enum hw_section_id id)
 {
-    const struct hw_section *s = &header->sections[id];
+    const struct hw_section *s = section(id);
     return s->count < s->capacity ? s->count : s->capacity;
 }
 
 static void *entry(enum hw_section_id id, uint32_t index)
 {
-    const struct hw_section *s = &header->sections[id];
+    const struct hw_section *s = section(id);
     REQUIRE(index < used(id), "section %d, entry %u of %u", id, index, used(id));
     return base + s->offset + (uint64_t)index * s->stride;
 }
@@ -52,7 +57,7 @@ static void check_sections(void)
 {
     uint64_t at = sizeof *header;
     for (int i = 0; i < HW_NSECTIONS; i++) {
-        const struct hw_section *s = &header->sections[i];
+        const struct hw_section *s = section(i);
         REQUIRE(s->offset >= at, "section %d overlaps the one before", i);
         REQUIRE(used(i) <= s->reserved, "section %d: %u entries in %u reserved", i, used(i), s->reserved);
         at = s->offset + (uint64_t)s->reserved * s->stride;

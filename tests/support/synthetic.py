@@ -95,14 +95,21 @@ class FakeThread:
         self.rows.append((self.at_ns - ns, ns << 8 | Kind.HOLD, lock, stack, held_ns, count))
         return self
 
+    def long_step(
+        self, task: int, start_ns: int, ns: int, late: int = 0, stack: int = 0, delay_ms: int = 0
+    ) -> FakeThread:
+        """Tell of a long step of a task."""
+        self.rows.append((start_ns, ns << 8 | Kind.LONG, task, stack, late, 1000 * delay_ms))
+        return self
+
     def child(self, pid: int) -> FakeThread:
         """Make a process."""
         self.rows.append((self.at_ns, Kind.CHILD, pid, 0, 2, 0))
         return self
 
-    def reaped(self, pid: int, status: int = 0) -> FakeThread:
-        """See a process end."""
-        self.rows.append((self.at_ns, Kind.REAPED, pid, status, 0, 0))
+    def reaped(self, pid: int, status: int = 0, cpu_ns: int = 0) -> FakeThread:
+        """See a process end, of which the kernel says what it used."""
+        self.rows.append((self.at_ns, Kind.REAPED, pid, status, cpu_ns & 0xFFFFFFFF, cpu_ns >> 32))
         return self
 
     def bulk(self, records: Any) -> FakeThread:
@@ -154,6 +161,7 @@ class FakeProcess:
     threads: list[FakeThread] = field(default_factory=list)
     locks: list[dict[str, Any]] = field(default_factory=list)
     edges: dict[tuple[int, int, int], list[int]] = field(default_factory=dict)
+    inner: list[dict[str, Any]] = field(default_factory=list)
     stacks: list[tuple[tuple[str, int, str], ...]] = field(default_factory=list)
     stack_extra: dict[int, dict[str, int]] = field(default_factory=dict)
     gils: int = 1
@@ -175,6 +183,11 @@ class FakeProcess:
         self.stacks.append(frames)
         self.stack_extra[len(self.stacks) - 1] = {"hold_ns": hold_ns, "hold_count": hold_count}
         return len(self.stacks)
+
+    def task(self, name: str, at_ns: int, end_ns: int | None = None, **fields: Any) -> int:
+        """Add a task; gives its number. `totals`: ns by kind of its closed intervals, ready at Kind.NONE."""
+        self.inner.append({"name": name, "created_ns": at_ns, "end_ns": end_ns or 0, "count": 1, **fields})
+        return len(self.inner) - 1
 
     def lock(self, kind: Kind = Kind.LOCK, made: int = 0, **fields: Any) -> int:
         """Add a lock; gives its index."""
@@ -230,6 +243,20 @@ class FakeProcess:
             for number, ns in thread.held.items():
                 gils["held_ns"][number] += ns
         chunks = self._chunks()
+        inner = np.zeros(len(self.inner), fmt.INNER)
+        for entry, fields in zip(inner, self.inner, strict=True):
+            entry["ready"], entry["kind"], entry["parent"], entry["on"] = (
+                1,
+                fmt.InnerKind.TASK,
+                NOBODY,
+                NOBODY,
+            )
+            for key, value in fields.items():
+                if key == "totals":
+                    for kind, ns in value.items():
+                        entry["total_ns"][kind] += ns
+                else:
+                    entry[key] = put(value) + 1 if key == "name" else value
         sections = {
             Section.THREADS: self._slots(),
             Section.GILS: gils,
@@ -240,6 +267,7 @@ class FakeProcess:
             Section.FRAMES: frame_rows,
             Section.TEXT: np.frombuffer(bytes(text), fmt.TEXT),
             Section.CHUNKS: chunks,
+            Section.UNITS: inner,
         }
         header = np.zeros(1, fmt.HEADER)
         h = header[0]
@@ -255,14 +283,11 @@ class FakeProcess:
         with path.open("wb") as out:
             offset = 4096
             for section, entries in sections.items():
-                h["sections"][section] = (
-                    offset,
-                    entries.dtype.itemsize,
-                    len(entries),
-                    len(entries),
-                    len(entries),
-                    0,
-                )
+                described = (offset, entries.dtype.itemsize, *[len(entries)] * 3, 0)
+                if section == Section.UNITS:
+                    h["units"] = described
+                else:
+                    h["sections"][section] = described
                 out.seek(offset)
                 out.write(entries.tobytes())
                 offset += -(-entries.nbytes // 4096) * 4096

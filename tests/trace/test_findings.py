@@ -56,6 +56,10 @@ def test_threads_that_compute_in_turns_are_gil_bound(fake: FakeTrace) -> None:
     assert sorted(found["units"]) == [3, 4, 5]
     assert found["where"][0] == "/home/me/app/crunch.py:7"
     assert "90 % of the time in long holds ended in parse (in raw_decode) at crunch.py:7" in found["evidence"]
+    # 1 s of Python by three workers and a little by main, on 2 cores
+    assert found["evidence"][-1] == (
+        "estimate: in processes, on 2 cores, 1.00 s would be 500 ms at best, without what it takes to send the work"
+    )
     assert "processes" in found["advice"]
     assert "parse" in found["advice"]
 
@@ -224,3 +228,67 @@ def test_a_deadlock_is_no_convoy(fake: FakeTrace) -> None:
         thread = process.thread(f"t{number}", at_ns=T0).then(Kind.PYTHON, 5 * MS)
         thread.stays(Kind.LOCK, lock, 0, 1 - number)
     assert findings(fake) == []
+
+
+# --- oversubscribed
+
+
+def stand_in_line(fake: FakeTrace, processes: int, cores: int, span_ms: int = 1000) -> None:
+    """Processes that compute on some cores, each its turn of 10 ms; the rest of the time they are in line."""
+    main = fake.process(end_ns=T0 + 1000 * MS)
+    main.thread().then(Kind.PROCESS, 1000 * MS).ends()
+    for number in range(processes):
+        process = fake.process(pid=200 + number, ppid=100, parent_start_ns=T0, end_ns=T0 + span_ms * MS)
+        thread = process.thread(at_ns=T0)
+        turn = 10 * processes * MS // cores
+        while thread.at_ns < T0 + span_ms * MS:
+            start = thread.at_ns
+            thread.then(Kind.PYTHON, turn)
+            thread.off_core(start, start + turn, turn - 10 * MS, 0)
+        thread.ends()
+
+
+def test_far_more_workers_than_cores_are_oversubscribed(fake: FakeTrace) -> None:
+    stand_in_line(fake, processes=8, cores=2)
+    (found,) = findings(fake)
+    assert found["kind"] == "oversubscribed"
+    assert found["sentence"] == (
+        "8.00 threads at a time wanted to run on 2 cores, for 1.00 s; together they stood 6.00 s in line for one"
+    )
+    assert found["evidence"] == ["these are 8 threads of 8 processes; the program used 2.00 cores meanwhile"]
+    assert found["advice"].startswith("have as many workers as cores, 2 here")
+    assert len(found["units"]) == 8
+
+
+def test_a_part_of_the_run_that_is_oversubscribed_is_found(fake: FakeTrace) -> None:
+    stand_in_line(fake, processes=8, cores=2, span_ms=240)
+    (found,) = findings(fake)
+    assert found["sentence"].startswith("8.00 threads at a time wanted to run on 2 cores, for 240 ms")
+
+
+@pytest.mark.parametrize(
+    ("processes", "cores", "span_ms"),
+    [
+        pytest.param(3, 2, 1000, id="one worker more than cores"),
+        pytest.param(8, 1, 1000, id="others have the other cores"),
+        pytest.param(8, 2, 120, id="for a moment"),
+    ],
+)
+def test_no_program_is_oversubscribed_that_is_not(
+    fake: FakeTrace, processes: int, cores: int, span_ms: int
+) -> None:
+    stand_in_line(fake, processes, cores, span_ms)
+    assert findings(fake) == []
+
+
+def test_the_advice_is_about_the_threads_of_a_library_where_these_stand_in_line(fake: FakeTrace) -> None:
+    main = fake.process(end_ns=T0 + 1000 * MS)
+    main.thread().then(Kind.PROCESS, 1000 * MS).ends()
+    for number in range(2):
+        process = fake.process(pid=200 + number, ppid=100, parent_start_ns=T0, end_ns=T0 + 1000 * MS)
+        for worker in range(4):
+            thread = process.thread(at_ns=T0) if not worker else process.thread(at_ns=T0, flags=0)
+            thread.then(Kind.NATIVE, 1000 * MS).off_core(T0, T0 + 1000 * MS, 750 * MS, 0, 1).ends()
+    (found,) = findings(fake)
+    assert found["evidence"][1] == "75 % of the waiting was of threads that never ran Python, as of a BLAS"
+    assert "threadpoolctl" in found["advice"]

@@ -28,6 +28,7 @@ STRUCTS = {
     "hw_edge": fmt.EDGE,
     "hw_stack": fmt.STACK,
     "hw_frame": fmt.FRAME,
+    "hw_unit": fmt.INNER,
     "hw_section": fmt.SECTION,
     "hw_header": fmt.HEADER,
 }
@@ -38,6 +39,8 @@ ENUMS: dict[str, Any] = {
     "HW_THREAD_": fmt.ThreadFlag,
     "HW_FLAG_": fmt.Flag,
     "HW_SECTION_": fmt.Section,
+    "HW_UNIT_KIND_": fmt.InnerKind,
+    "HW_UNIT_": fmt.InnerFlag,
 }
 CONSTANTS = {
     "HW_VERSION": fmt.VERSION,
@@ -110,6 +113,16 @@ def test_a_missing_directory_is_not_found(tmp_path: Path) -> None:
 def test_a_directory_without_a_trace_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(TraceNotFound, match="no trace here"):
         Trace(tmp_path)
+
+
+def test_a_trace_from_before_there_were_tasks_is_read(directory: Path) -> None:
+    path = process_file(directory)
+    raw = bytearray(path.read_bytes())
+    raw[12:16] = fmt.HEADER_BYTES.to_bytes(4, "little")
+    path.write_bytes(raw)
+
+    assert len(Trace(directory).threads) == 1
+    assert Trace(directory).tasks == []
 
 
 def test_a_newer_format_says_so(directory: Path) -> None:

@@ -79,3 +79,59 @@ def test_interpreters_with_their_own_gil_are_told_apart(tmp_path: Path) -> None:
         assert thread["states"]["ready"]["gil"] < 0.05
         assert sum(thread["states"]["running"].values()) == pytest.approx(traced.said[name], rel=0.02)
     assert len(gils) == 3
+
+
+def test_threads_of_a_child_that_is_killed_ran_no_longer_than_the_kernel_says(tmp_path: Path) -> None:
+    program = """
+        import hashlib, multiprocessing, os, threading, time
+        def work(started):
+            for _ in range(6):
+                threading.Thread(target=hashlib.pbkdf2_hmac, args=("sha256", b"a", b"b", 10**9), daemon=True).start()
+            started.set()
+            time.sleep(600)
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("spawn")
+            started = context.Event()
+            child = context.Process(target=work, args=(started,))
+            child.start()
+            started.wait()
+            time.sleep(1)
+            child.kill()
+            child.join()
+            used = os.times()
+            print(used.children_user + used.children_system)
+    """
+    traced = trace(program, tmp_path=tmp_path)
+
+    (child,) = [one for one in traced.processes() if one["signal"] == 9]
+    threads = traced.threads(child)
+    assert len(threads) == 7
+    running_s = sum(sum(thread["states"]["running"].values()) for thread in threads)
+    assert 0.5 * traced.said < running_s <= 1.02 * traced.said + 0.03
+
+
+def test_many_processes_that_compute_at_once_are_oversubscribed_and_few_are_not(tmp_path: Path) -> None:
+    program = """
+        import multiprocessing, os, sys, time
+        def work(barrier, used):
+            barrier.wait()
+            end, before = time.monotonic() + 1, time.process_time()
+            while time.monotonic() < end:
+                sum(range(10_000))
+            with used.get_lock():
+                used.value += time.process_time() - before
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("spawn")
+            many = int(sys.argv[1]) * len(os.sched_getaffinity(0))
+            barrier, used = context.Barrier(many), context.Value("d", 0)
+            workers = [context.Process(target=work, args=(barrier, used)) for _ in range(many)]
+            [worker.start() for worker in workers]
+            [worker.join() for worker in workers]
+            print(used.value)
+    """
+    few, many = (trace(program, number, tmp_path=tmp_path / number) for number in ("1", "10"))
+
+    assert [one["kind"] for one in few.report["findings"]] == []
+    # Where something else has cores meanwhile, it is not the program's doing alone.
+    if many.said > 0.9 * many.report["cores"]:
+        assert [one["kind"] for one in many.report["findings"]] == ["oversubscribed"]

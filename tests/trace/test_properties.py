@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from headway.errors import HeadwayError
 from headway.trace.format import Flag, Kind
-from headway.trace.interval import KINDS, RUNNING, UNKNOWN
+from headway.trace.interval import KINDS, LOOP, RUNNING, UNKNOWN
 from headway.trace.model import Trace
 from headway.trace.processes import ProcessStates
 from headway.trace.report import as_dict
@@ -115,6 +115,43 @@ def test_intervals_touch_cover_the_life_and_agree_with_the_totals(stories: list[
         process = trace.processes[0]
         whole = states.totals(process.id, process.start_ns, process.end_ns)
         assert int(whole.sum()) == process.end_ns - process.start_ns
+
+
+inner_lives = st.tuples(
+    st.lists(st.tuples(st.sampled_from([Kind.NONE, *STATES]), durations), max_size=12),
+    st.sampled_from(["ends", "stays"]),
+    st.sampled_from([Kind.NONE, Kind.PYTHON, Kind.SLEEP, Kind.LOCK]),
+    durations,
+)
+
+
+@FEW
+@given(st.lists(inner_lives, min_size=1, max_size=6), st.sampled_from([GIL_PYTHON, Flag.PYTHON]))
+def test_the_states_of_a_task_add_up_to_its_life_to_the_nanosecond(stories: list[Any], flags: Flag) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        fake = FakeTrace(Path(directory))
+        process = fake.process(flags=flags)
+        latest, expected = T0, list[tuple[dict[Kind, int], int | None, Kind]]()
+        for moves, end, last, rest in stories:
+            totals = {kind: 0 for kind, _ in moves}
+            for kind, ns in moves:
+                totals[kind] += ns
+            at = T0 + sum(totals.values())
+            latest = max(latest, at + rest)
+            how = {"end_ns": at} if end == "ends" else {"state": last, "since_ns": at}
+            process.task("some", at_ns=T0, totals=totals, **how)
+            expected.append((totals, at if end == "ends" else None, last))
+        process.thread().then(Kind.IO, latest - T0).ends()
+        fake.end_ns = process.end_ns = latest
+        trace = Trace(fake.write())
+        for task, (totals, end_ns, last) in zip(trace.tasks, expected, strict=True):
+            assert task.end_ns == (latest if end_ns is None else end_ns)
+            assert int(task.totals.sum()) == task.end_ns - task.start_ns
+            assert int(task.totals[UNKNOWN]) == 0
+            for kind in (Kind.NONE, Kind.LOCK, Kind.IO, Kind.GIL):
+                found = int(task.totals[LOOP if kind == Kind.NONE else kind])
+                open_ns = latest - T0 - sum(totals.values()) if end_ns is None and last == kind else 0
+                assert found == totals.get(kind, 0) + open_ns
 
 
 def _spill(thread: Any) -> int:

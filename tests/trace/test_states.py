@@ -169,6 +169,22 @@ def test_a_killed_child_ends_when_its_parent_saw_it(tmp_path: Path) -> None:
     assert process["signal"] == 9
 
 
+def test_a_killed_child_ran_no_longer_than_the_kernel_says(tmp_path: Path) -> None:
+    fake = FakeTrace(tmp_path, end_ns=T0 + 1000 * MS)
+    parent = fake.process()
+    parent.thread().then(Kind.PROCESS, 800 * MS).reaped(200, status=15, cpu_ns=600 * MS).ends()
+    child = fake.process(pid=200, ppid=100, parent_start_ns=T0)
+    child.thread(at_ns=T0).then(Kind.NATIVE, 100 * MS).then(Kind.IO, 100 * MS, 5).stays(Kind.NATIVE)
+    child.thread("spins", at_ns=T0).stays(Kind.NATIVE)
+    model = Trace(fake.write())
+    # They seem to have run for 1500 ms, 900 more than they did; of 600 and 800 ms of that nobody has read a clock.
+    first, second = [unit for unit in model.threads if unit.pid == 200]
+    assert first.totals[Kind.NATIVE] == pytest.approx(100 * MS + 600 * MS * 5 / 14, abs=10)
+    assert second.totals[Kind.NATIVE] == pytest.approx(800 * MS * 5 / 14, abs=10)
+    for thread in (first, second):
+        assert thread.totals.sum() == thread.end_ns - thread.start_ns
+
+
 def test_while_the_run_goes_on_ends_are_null(tmp_path: Path) -> None:
     fake = FakeTrace(tmp_path, end_ns=None, exit=None)
     fake.process(end_ns=None).thread().then(Kind.PYTHON, 10 * MS).stays(Kind.SLEEP)

@@ -23,6 +23,7 @@ NKINDS = 16
 
 Records = NDArray[np.void]
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 class Kind(IntEnum):
@@ -49,6 +50,10 @@ class Kind(IntEnum):
     CHILD = 18
     REAPED = 19
     HOLD = 20
+    STEP = 21
+    STEPS = 22
+    LONG = 23
+    WAITED = 24
 
 
 class Io(IntEnum):
@@ -96,6 +101,25 @@ class Flag(IntFlag):
     HANDLERS = 64
     NO_SPACE = 128
     PYPY = 256
+    TASKS = 512
+
+
+class InnerKind(IntEnum):
+    """What runs on threads in turn (enum hw_unit_kind)."""
+
+    TASK = 1
+    GREENLET = 2
+    JOB = 3
+
+
+class InnerFlag(IntFlag):
+    """What is known of it (enum hw_unit_flags)."""
+
+    MANY = 1
+    LATE = 2
+    FAILED = 4
+    CANCELLED = 8
+    DROPPED = 16
 
 
 class Section(IntEnum):
@@ -110,6 +134,7 @@ class Section(IntEnum):
     FRAMES = 6
     TEXT = 7
     CHUNKS = 8
+    UNITS = 9
 
 
 def _struct(*fields: tuple[Any, ...]) -> np.dtype[np.void]:
@@ -225,6 +250,34 @@ STACK = _struct(
     ("wait_count", "<u8"),
     ("wait_ns", "<u8"),
 )
+INNER = _struct(
+    ("ready", "<u4"),
+    ("version", "<u4"),
+    ("kind", "<u4"),
+    ("flags", "<u4"),
+    ("creator", "<u4"),
+    ("parent", "<u4"),
+    ("carrier", "<u4"),
+    ("create_stack", "<u4"),
+    ("code", "<u4"),
+    ("name", "<u4"),
+    ("steps", "<u4"),
+    ("count", "<u4"),
+    ("created_ns", "<u8"),
+    ("begun_ns", "<u8"),
+    ("end_ns", "<u8"),
+    ("since_ns", "<u8"),
+    ("state", "<u4"),
+    ("stack", "<u4"),
+    ("on", "<u4"),
+    ("live", "<u4"),
+    ("loop_ns", "<u8"),
+    ("longest_ns", "<u8"),
+    ("failed", "<u4"),
+    ("cancelled", "<u4"),
+    ("lived_ns", "<u8"),
+    ("total_ns", "<u8", (NKINDS,)),
+)
 LINK = np.dtype("<u4")
 FRAME = _struct(("ready", "<u4"), ("line", "<u4"), ("hash", "<u8"), ("file", "<u4"), ("name", "<u4"))
 TEXT = np.dtype("u1")
@@ -256,14 +309,24 @@ HEADER = _struct(
     ("overwritten_until_ns", "<u8"),
     ("chunk_seq", "<u8"),
     ("untracked_threads", "<u8"),
-    ("sections", SECTION, (len(Section),)),
+    ("sections", SECTION, (Section.UNITS,)),
     ("start_cpu_ns", "<u8"),
     ("exit_code", "<u4"),
     ("pad", "<u4"),
     ("python_text", "V64"),
     ("exe", "V256"),
     ("cmdline", "V1024"),
+    ("units", SECTION),
 )
+
+HEADER_BYTES = HEADER.itemsize - SECTION.itemsize
+"""The least that a header has. A file made before there was a section of units ends there, and has zeros behind."""
+
+
+def section(header: Any, of: Section) -> Any:
+    """The description of a section, scalar of `SECTION`."""
+    return header["units"] if of == Section.UNITS else header["sections"][of]
+
 
 # dtype of an entry of each section
 ENTRY: dict[Section, np.dtype[Any]] = {
@@ -276,4 +339,5 @@ ENTRY: dict[Section, np.dtype[Any]] = {
     Section.FRAMES: FRAME,
     Section.TEXT: TEXT,
     Section.CHUNKS: CHUNK,
+    Section.UNITS: INNER,
 }

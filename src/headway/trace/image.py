@@ -31,6 +31,9 @@ _TIMES = (
     *("burst_native_ns", "burst_io_ns", "burst_gil_ns", "ready_cpu_ns", "off_other_ns", "cpu_ns"),
     *("cpu_at_ns", "hold_ns", "run_delay_ns", "window_run_ns", "end_cpu_ns", "end_run_delay_ns"),
 )
+_INNER_TIMES = (
+    *("created_ns", "begun_ns", "end_ns", "since_ns", "loop_ns", "longest_ns", "lived_ns", "total_ns"),
+)
 
 
 class Truncated(Exception):
@@ -53,6 +56,7 @@ class ProcessImage:
         header: Scalar of `format.HEADER`.
         threads: Slots, dtype `format.THREAD`; index = number of the thread; `ready` 0 where there is none.
         gils, locks, edges, stacks, links, frames, text: The other sections, each as long as it could be read.
+        inner: What runs on the threads in turn, dtype `format.INNER`.
         beside: OFFCPU, CHILD, REAPED and HOLD records of each slot, dtype `format.RECORD`.
         latest_ns: The latest time that anything in the file speaks of.
         cut_off: The file is shorter than its own header says.
@@ -85,7 +89,7 @@ class ProcessImage:
         if len(raw) < fmt.HEADER.itemsize:
             raise Truncated(f"{self.path.name}: ends before its header does ({len(raw)} bytes)")
         self.header: Any = np.frombuffer(raw, fmt.HEADER)[0]
-        if version == 0 or int(self.header["header_bytes"]) < fmt.HEADER.itemsize:
+        if version == 0 or int(self.header["header_bytes"]) < fmt.HEADER_BYTES:
             raise TraceUnreadable(
                 f"{self.path}: damaged header: version {version}, {self.header['header_bytes']} bytes"
             )
@@ -98,6 +102,7 @@ class ProcessImage:
         self.links = self._section(fd, Section.LINKS)
         self.frames = self._section(fd, Section.FRAMES)
         self.text = self._section(fd, Section.TEXT).tobytes()
+        self.inner = self._section(fd, Section.UNITS)
         self._check_times()
         self._index_chunks(fd, records=records)
         self._scan()
@@ -107,6 +112,7 @@ class ProcessImage:
         here = [
             ("header", self.header, _HEADER_TIMES),
             ("a thread", self.threads[self.threads["ready"] != 0], _TIMES),
+            ("a task", self.inner[self.inner["ready"] != 0], _INNER_TIMES),
         ]
         for what, entries, names in here:
             for name in names:
@@ -128,7 +134,7 @@ class ProcessImage:
 
     def _extent(self, section: Section) -> tuple[int, int, int]:
         """Offset, stride and number of entries, kept within the file."""
-        entry = self.header["sections"][section]
+        entry = fmt.section(self.header, section)
         offset, stride = int(entry["offset"]), int(entry["stride"])
         used = min(int(entry["count"]), int(entry["capacity"]))
         if used == 0:
@@ -166,7 +172,7 @@ class ProcessImage:
         """Find out which chunk holds what; O(chunks), without reading their records."""
         offset, stride, count = self._extent(Section.CHUNKS)
         self._chunks_at, self._chunk_stride = offset, stride
-        entry = self.header["sections"][Section.CHUNKS]
+        entry = fmt.section(self.header, Section.CHUNKS)
         if count < min(int(entry["count"]), int(entry["capacity"])) and self._size > offset + count * stride:
             count += 1  # the file ends inside this chunk; its first records are still good
         if not records:
@@ -236,6 +242,8 @@ class ProcessImage:
             int(self.header["end_ns"]),
             int(self.header["overwritten_until_ns"]),
         ]
+        for field in ("created_ns", "end_ns", "since_ns"):
+            latest.append(int(self.inner[field][self.inner["ready"] != 0].max(initial=0)))
         for field in ("created_ns", "begun_ns", "end_ns", "since_ns", "cpu_at_ns", "hold_since_ns"):
             ready = self.threads["ready"] != 0
             latest.append(int(self.threads[field][ready].max(initial=0)))
@@ -243,7 +251,8 @@ class ProcessImage:
             found = []
             for block in self.records(slot):
                 if len(block):
-                    found.append(block[(block["dur_kind"] & 0xFF) >= Kind.OFFCPU])
+                    kinds = block["dur_kind"] & 0xFF
+                    found.append(block[(kinds >= Kind.OFFCPU) & (kinds <= Kind.HOLD)])
                     last = block[-1]
                     latest.append(min(int(last["start_ns"]) + (int(last["dur_kind"]) >> 8), _ENDLESS_NS))
             if found:
@@ -255,7 +264,7 @@ class ProcessImage:
     @property
     def flags(self) -> Flag:
         """What is known of the image."""
-        return Flag(int(self.header["flags"]) & (2 * Flag.PYPY - 1))
+        return Flag(int(self.header["flags"]) & (2 * Flag.TASKS - 1))
 
     @property
     def gil(self) -> bool | None:

@@ -12,7 +12,9 @@ UNKNOWN = 0
 """Kind of an interval of which the records were overwritten."""
 RUNNING = 16
 """Kind of a running interval where `python` and `native` cannot be told apart."""
-KINDS = 17
+LOOP = 17
+"""Kind of an interval in which a task could go on, and its event loop ran another."""
+KINDS = 18
 
 STATE_OF: dict[int, tuple[State | None, Reason]] = {
     UNKNOWN: (None, Reason.UNKNOWN),
@@ -22,6 +24,7 @@ STATE_OF: dict[int, tuple[State | None, Reason]] = {
     RUNNING: (State.RUNNING, Reason.UNKNOWN),
     Kind.GIL: (State.READY, Reason.GIL),
     Kind.CPU: (State.READY, Reason.CPU),
+    LOOP: (State.READY, Reason.LOOP),
     **{kind: (State.WAITING, Reason[kind.name]) for kind in Kind if Kind.LOCK <= kind <= Kind.OTHER},
 }
 """State and reason of each kind of interval; the state is None where it is not known."""

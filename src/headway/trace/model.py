@@ -6,35 +6,26 @@ import itertools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from headway.trace import timeline
 from headway.trace.directory import Meta, open_directory
-from headway.trace.format import NOBODY, Ints, ThreadFlag
+from headway.trace.format import NOBODY, ThreadFlag
 from headway.trace.image import ProcessImage, zero_ended
 from headway.trace.interval import KINDS, Intervals
 from headway.trace.processes import Lineage, lineage
 from headway.trace.stacks import Stacks
-from headway.trace.states import Life, life_of
+from headway.trace.states import Life, life_of, off_share_of
+from headway.trace.tasks import Task, link, tasks_of
+from headway.trace.unit import Unit
 from headway.units import UnitKind
 
+if TYPE_CHECKING:
+    from headway.trace.steps import Steps
 
-@dataclass(slots=True, kw_only=True)
-class Unit:
-    """Anything that runs. Times are CLOCK_MONOTONIC ns; `totals` as `states.Life.totals`."""
-
-    id: int
-    kind: UnitKind
-    name: str
-    parent: int | None
-    process: int
-    pid: int
-    start_ns: int
-    end_ns: int
-    ended: bool
-    totals: Ints
+__all__ = ["Consumer", "Process", "Task", "Thread", "Trace", "Unit"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,8 +82,9 @@ class Trace:
         TraceNotFound, TraceUnreadable, TraceTooNew: See `directory.open_directory`.
 
     Attributes:
-        units: All units; `units[i].id == i + 1`; the root process is first.
+        units: All units; `units[i].id == i + 1`; the root process is first, and tasks are last.
         notes: What could not be read or is not known, for people.
+        steps: What `steps.steps_of` has read.
     """
 
     def __init__(self, directory: Path, *, records: bool = True) -> None:
@@ -108,6 +100,12 @@ class Trace:
         for one in tree:
             self._add_process(one)
         self._link(tree)
+        self.tasks: list[Task] = []
+        self.steps: Steps | None = None
+        self._task_by_entry: dict[tuple[int, int], Task] = {}
+        for process, one in zip(self.processes, tree, strict=True):
+            self._add_tasks(process, one)
+        link(self, self.tasks)
 
     # --- making
 
@@ -132,9 +130,17 @@ class Trace:
         for index, image_end_ns, image_ended in one.image_ends:
             image = self.images[index]
             numbers = np.flatnonzero(image.threads["ready"] != 0)
-            for number in numbers[np.argsort(image.threads["created_ns"][numbers], kind="stable")].tolist():
-                slot = image.threads[number]
-                life = life_of(slot, image, image_end_ns, process_ended=image_ended)
+            numbers = numbers[np.argsort(image.threads["created_ns"][numbers], kind="stable")]
+            slots = [image.threads[number] for number in numbers]
+            lives = [life_of(slot, image, image_end_ns, process_ended=image_ended) for slot in slots]
+            if one.cpu_ns is not None and image_ended and index == one.images[-1]:
+                share = off_share_of(slots, lives, one.cpu_ns - int(image.header["start_cpu_ns"]))
+                if share:
+                    lives = [
+                        life_of(slot, image, image_end_ns, process_ended=True, off_share=share)
+                        for slot in slots
+                    ]
+            for number, slot, life in zip(numbers.tolist(), slots, lives, strict=True):
                 thread = Thread(
                     id=len(self.units) + 1,
                     kind=UnitKind.THREAD,
@@ -169,6 +175,14 @@ class Trace:
             if one.started_by is not None and (starter := self.thread(*one.started_by)) is not None:
                 process.started_by = starter.id
 
+    def _add_tasks(self, process: Process, one: Lineage) -> None:
+        for index, end_ns, ended in one.image_ends:
+            for task in tasks_of(process, index, self.images[index], self.stacks[index], end_ns, ended=ended):
+                task.id = len(self.units) + 1
+                self.units.append(task)
+                self.tasks.append(task)
+                self._task_by_entry[index, task.number] = task
+
     # --- reading
 
     @property
@@ -184,6 +198,10 @@ class Trace:
     def thread(self, image_index: int, number: int) -> Thread | None:
         """The thread in a slot of an image; None for nobody."""
         return None if number == NOBODY else self._by_slot.get((image_index, number))
+
+    def task(self, image_index: int, number: int | None) -> Task | None:
+        """The task in an entry of an image; None if it is one of many, or none."""
+        return None if number is None else self._task_by_entry.get((image_index, number))
 
     def unit(self, id: int) -> Unit:  # noqa: A002 - the word of the vocabulary
         """The unit with an id."""

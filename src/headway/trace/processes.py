@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Lineage:
     Attributes:
         runs: It runs at this moment.
         image_ends: For each image its index, when it ended and whether it did.
+        cpu_ns: What it used of cores, and those that it waited for, by the kernel; None: not known.
     """
 
     pid: int
@@ -38,6 +39,15 @@ class Lineage:
     images: list[int] = field(default_factory=list)
     image_ends: list[tuple[int, int, bool]] = field(default_factory=list)
     signal: int | None = None
+    cpu_ns: int | None = None
+
+
+class _Death(NamedTuple):
+    at_ns: int
+    pid: int
+    status: int
+    cpu_ns: int
+    """0: not known."""
 
 
 def lineage(meta: Meta, images: list[ProcessImage]) -> list[Lineage]:
@@ -70,34 +80,39 @@ def lineage(meta: Meta, images: list[ProcessImage]) -> list[Lineage]:
     return found
 
 
-def _beside(images: list[ProcessImage]) -> tuple[list[tuple[int, int, int, int]], list[tuple[int, int, int]]]:
-    """Births (time, pid, image, slot) and deaths (time, pid, status) that threads saw, by time."""
-    births, deaths = [], []
+def _beside(images: list[ProcessImage]) -> tuple[list[tuple[int, int, int, int]], list[_Death]]:
+    """Births (time, pid, image, slot) and deaths that threads saw, by time."""
+    births: list[tuple[int, int, int, int]] = []
+    deaths: list[_Death] = []
     for index, image in enumerate(images):
         for slot, records in image.beside.items():
             kinds = records["dur_kind"] & 0xFF
             for record in records[kinds == Kind.CHILD]:
                 births.append((int(record["start_ns"]), int(record["a"]), index, slot))
             for record in records[kinds == Kind.REAPED]:
-                deaths.append((int(record["start_ns"]), int(record["a"]), int(record["b"])))
+                cpu_ns = int(record["c"]) | int(record["d"]) << 32
+                deaths.append(_Death(int(record["start_ns"]), int(record["a"]), int(record["b"]), cpu_ns))
     return sorted(births), sorted(deaths)
 
 
-def _end(one: Lineage, meta: Meta, images: list[ProcessImage], deaths: list[tuple[int, int, int]]) -> None:
+def _end(one: Lineage, meta: Meta, images: list[ProcessImage], deaths: list[_Death]) -> None:
     """When the process ended: its own word, else its parent's, else the trace's end, else the latest time."""
-    reaped = next(((at, status) for at, pid, status in deaths if pid == one.pid and at >= one.start_ns), None)
-    if reaped is not None and reaped[1] & 0x7F:
-        one.signal = reaped[1] & 0x7F
+    reaped = next((death for death in deaths if death.pid == one.pid and death.at_ns >= one.start_ns), None)
+    if reaped is not None:
+        one.signal = reaped.status & 0x7F or None
+        one.cpu_ns = reaped.cpu_ns or None
     last = images[one.images[-1]] if one.images else None
     own = int(last.header["end_ns"]) if last is not None else 0
     latest = max([one.start_ns, *(images[i].latest_ns for i in one.images)])
     is_root = one.pid == meta.pid
     if is_root and meta.exit is not None and meta.exit < 0:
         one.signal = -meta.exit
+    if is_root and meta.cpu_s:
+        one.cpu_ns = round(meta.cpu_s * 1e9)
     if own and last is not None and int(last.header["end"]) != End.EXEC:
         one.end_ns, one.ended = max(own, latest), True
     elif reaped is not None:
-        one.end_ns, one.ended = max(reaped[0], latest), True
+        one.end_ns, one.ended = max(reaped.at_ns, latest), True
     elif meta.end_ns is not None and (is_root or own):
         one.end_ns, one.ended = max(meta.end_ns, latest), True
     else:

@@ -57,6 +57,17 @@ class Stacks:
             found = self._known[stack] = self._resolve(stack - 1)
         return found
 
+    def frame(self, number: int) -> Frame | None:
+        """A frame by itself, its number plus one; None for none."""
+        if not 0 < number <= len(self._image.frames) or not self._image.frames["ready"][number - 1]:
+            return None
+        entry = self._image.frames[number - 1]
+        return Frame(self._text(int(entry["file"])), int(entry["line"]), self._text(int(entry["name"])))
+
+    def text(self, number: int) -> str:
+        """A text by itself, its offset plus one; empty for none."""
+        return self._text(number - 1) if number > 0 else ""
+
     def _resolve(self, index: int) -> tuple[Frame, ...]:
         image = self._image
         if not 0 <= index < len(image.stacks) or not image.stacks["ready"][index]:

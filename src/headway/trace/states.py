@@ -36,7 +36,9 @@ class Life:
     astray_ns: int
 
 
-def life_of(slot: Any, image: ProcessImage, process_end_ns: int, *, process_ended: bool) -> Life:
+def life_of(
+    slot: Any, image: ProcessImage, process_end_ns: int, *, process_ended: bool, off_share: float = 0.0
+) -> Life:
     """Work out the life and the exact totals of a thread.
 
     Args:
@@ -44,6 +46,8 @@ def life_of(slot: Any, image: ProcessImage, process_end_ns: int, *, process_ende
         image: The image that it lived in.
         process_end_ns: When its process ended, or the latest time known of it.
         process_ended: Whether that was its end.
+        off_share: Of what it seems to have run since its CPU clock was last read, so much it was off the core: see
+            `off_share_of`. It matters only where nobody read the clock at the end.
     """
     start = int(slot["created_ns"])
     own_end = int(slot["end_ns"])
@@ -65,7 +69,7 @@ def life_of(slot: Any, image: ProcessImage, process_end_ns: int, *, process_ende
         largest = int(totals.argmax())
         totals[largest] -= min(excess, int(totals[largest]))
 
-    ready, other = _off_core_at_end(slot, kind, 0 if own_end else open_ns)
+    ready, other = _off_core_at_end(slot, kind, 0 if own_end else open_ns, off_share)
     for k, i in ((Kind.PYTHON, 0), (Kind.NATIVE, 1)):
         r = min(int(slot["ready_cpu_ns"][i]) + ready[i], int(totals[k]))
         o = min(int(slot["off_other_ns"][i]) + other[i], int(totals[k]) - r)
@@ -80,18 +84,44 @@ def life_of(slot: Any, image: ProcessImage, process_end_ns: int, *, process_ende
     )
 
 
-def _off_core_at_end(slot: Any, kind: int, open_ns: int) -> tuple[list[int], list[int]]:
+def off_share_of(slots: list[Any], lives: list[Life], cpu_ns: int) -> float:
+    """How much of their unread running time the threads of a killed process were off the core, on average.
+
+    A process that is killed reads no clocks. A thread that was in native code then, or waited in a way that is not seen
+    (a spinning thread pool of a BLAS), would seem to have run all the while; but the kernel knows what they used
+    together.
+
+    Args:
+        slots: Scalars of `format.THREAD`, all of an image.
+        lives: Of these, by `life_of`.
+        cpu_ns: What the process used at most.
+    Returns:
+        From 0 to 1, for `life_of`.
+    """
+    unread = 0
+    for slot, life in zip(slots, lives, strict=True):
+        if life.open and not int(slot["flags"]) & ThreadFlag.CPU_AT_END:
+            kind = int(slot["kind"])
+            open_ns = life.end_ns - int(slot["since_ns"]) if kind in (Kind.PYTHON, Kind.NATIVE) else 0
+            unread += int(slot["window_run_ns"].sum()) + max(open_ns, 0)
+    seems = sum(int(life.totals[k]) for life in lives for k in (Kind.PYTHON, Kind.NATIVE, RUNNING))
+    return min(1.0, max(0, seems - cpu_ns) / unread) if unread else 0.0
+
+
+def _off_core_at_end(slot: Any, kind: int, open_ns: int, off_share: float) -> tuple[list[int], list[int]]:
     """Off-core time since the last reading of the thread's CPU clock: ready and other, of PYTHON and NATIVE.
 
-    Known only where the ending thread read the clocks of the others. CPU time spent inside blocking calls
-    counts as time on a core here, so this can be too little, never too much.
+    Known where the ending thread read the clocks of the others; else by `off_share`. CPU time spent inside blocking
+    calls counts as time on a core here, so this can be too little, never too much.
     """
-    if not int(slot["flags"]) & ThreadFlag.CPU_AT_END or int(slot["end_ns"]):
+    if int(slot["end_ns"]):
         return [0, 0], [0, 0]
     running = [
         int(window) + (open_ns if kind == k else 0)
         for window, k in zip(slot["window_run_ns"], (Kind.PYTHON, Kind.NATIVE), strict=True)
     ]
+    if not int(slot["flags"]) & ThreadFlag.CPU_AT_END:
+        return [0, 0], [int(ns * off_share) for ns in running]
     whole = sum(running)
     off = min(whole - (int(slot["end_cpu_ns"]) - int(slot["cpu_ns"])), whole)
     if off <= 0:

@@ -8,13 +8,26 @@ from headway.trace.findings.deadlock import Deadlock
 from headway.trace.findings.finding import Finding
 from headway.trace.findings.gil_bound import GilBound
 from headway.trace.findings.lock_convoy import LockConvoy
+from headway.trace.findings.loop_blocked import LoopBlocked
+from headway.trace.findings.oversubscribed import Oversubscribed
 from headway.trace.findings.stuck import Stuck
 from headway.trace.gil import Gil
 from headway.trace.locks import Lock
 from headway.trace.model import Trace
 from headway.units import Severity
 
-__all__ = ["FINDERS", "Deadlock", "Finder", "Finding", "GilBound", "LockConvoy", "Stuck", "findings_of"]
+__all__ = [
+    "FINDERS",
+    "Deadlock",
+    "Finder",
+    "Finding",
+    "GilBound",
+    "LockConvoy",
+    "LoopBlocked",
+    "Oversubscribed",
+    "Stuck",
+    "findings_of",
+]
 
 
 class Finder(Protocol):
@@ -24,7 +37,14 @@ class Finder(Protocol):
         """Findings of its kind; none if in doubt."""
 
 
-FINDERS: tuple[Finder, ...] = (Deadlock(), Stuck(), GilBound(), LockConvoy())
+FINDERS: tuple[Finder, ...] = (
+    Deadlock(),
+    Stuck(),
+    GilBound(),
+    LockConvoy(),
+    LoopBlocked(),
+    Oversubscribed(),
+)
 
 
 def findings_of(trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:

@@ -80,6 +80,11 @@ class GilBound:
                 f"{percent(ns, whole)} of the time in long holds ended in {own.owner}{called} at {place}"
             )
             where = [one[1].where for one in gil.long_holds[:3]]
+        if trace.meta.cores:
+            evidence.append(
+                f"estimate: in processes, on {count(trace.meta.cores, 'core')}, {duration(gil.span_ns)} would be "
+                f"{duration(_in_processes_ns(gil, trace.meta.cores))} at best, without what it takes to send the work"
+            )
         return Finding(
             kind=FindingKind.GIL_BOUND,
             severity=Severity.WARNING,
@@ -96,6 +101,16 @@ class GilBound:
             units=waiters,
             where=where,
         )
+
+
+def _in_processes_ns(gil: Gil, cores: int) -> int:
+    """How long it would take if those who held the GIL ran Python side by side.
+
+    The time in which nobody held it stays (Amdahl 1967). Of the rest, each does no less than its own part, and the
+    cores no less than their share of all parts.
+    """
+    alone_ns = max(gil.span_ns - gil.held_ns, 0)
+    return alone_ns + max(max(gil.held.values()), gil.held_ns // cores)
 
 
 def _whose(trace: Trace, process: Process) -> str:

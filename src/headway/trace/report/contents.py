@@ -16,6 +16,7 @@ from headway.trace.locks import Lock, locks_of
 from headway.trace.model import Process, Trace
 from headway.trace.processes import ProcessStates
 from headway.trace.report.lanes import Lanes
+from headway.trace.tasks import Crowd, crowds_of
 from headway.trace.waits import LongestWaits, Wait
 from headway.units import FindingKind
 
@@ -34,6 +35,7 @@ class Contents:
     locks: list[Lock]
     waits: list[Wait]
     findings: list[Finding]
+    crowds: list[Crowd]
     notes: list[str]
     verdict: str
     lanes: Lanes | None
@@ -62,7 +64,8 @@ def gather(directory: Path, *, lane_columns: int = 0) -> Contents:
     gils = gils_of(trace)
     findings = findings_of(trace, gils, locks)
     notes = _notes(trace, gils, findings)
-    return Contents(trace, gils, locks, waits, findings, notes, _verdict(trace, findings, waits), lanes)
+    verdict = _verdict(trace, findings, waits)
+    return Contents(trace, gils, locks, waits, findings, crowds_of(trace), notes, verdict, lanes)
 
 
 def python_image(trace: Trace) -> ProcessImage | None:
@@ -188,6 +191,8 @@ def _notes(trace: Trace, gils: list[Gil], findings: list[Finding]) -> list[str]:
                     f"{whose}: some stacks or locks found no room; those waits are told without them"
                 )
                 break
+        if untracked := int(image.header["units"]["lost"]):
+            notes.append(f"{whose}: {count(untracked, 'task')} not traced: too many at once")
     if any(not gil.exact for gil in gils):
         notes.append(
             "several GILs in one process: who held which is from the timeline, not from exact totals"

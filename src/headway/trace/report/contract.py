@@ -7,10 +7,12 @@ from typing import Any
 from headway.trace.findings import Finding
 from headway.trace.format import Ints, Kind
 from headway.trace.gil import Gil, held_ns
-from headway.trace.interval import RUNNING, STATE_OF, UNKNOWN
+from headway.trace.interval import LOOP, RUNNING, STATE_OF, UNKNOWN
 from headway.trace.locks import Lock
-from headway.trace.model import Process, Thread, Trace, Unit
+from headway.trace.model import Process, Task, Thread, Trace, Unit
 from headway.trace.report.contents import Contents, dropped_events, python_image
+from headway.trace.steps import TaskWait, open_waits, steps_of
+from headway.trace.tasks import Crowd, name_of_entry
 from headway.trace.waits import Wait
 
 
@@ -36,16 +38,18 @@ def document(contents: Contents) -> dict[str, Any]:
         "units": [_unit(trace, unit) for unit in trace.units],
         "gils": [_gil(gil) for gil in contents.gils],
         "locks": [_lock(lock, trace) for lock in contents.locks],
-        "waits": [_wait(wait, trace) for wait in contents.waits],
+        "waits": [_wait(wait, trace) for wait in contents.waits]
+        + [_task_wait(wait, trace) for wait in [*open_waits(trace), *steps_of(trace).waits]],
+        "coroutines": [_crowd(crowd, trace) for crowd in contents.crowds],
         "findings": [_finding(finding, trace) for finding in contents.findings],
     }
 
 
-def states(totals: Ints, *, running_known: bool) -> dict[str, Any]:
+def states(totals: Ints, *, running_known: bool, of_task: bool = False) -> dict[str, Any]:
     """Seconds by state and reason. What could not be told apart has the key `unknown` and is never 0."""
     out: dict[str, Any] = {"start": _s(totals[Kind.START]), "ready": {}, "running": {}, "waiting": {}}
     for kind, (state, reason) in STATE_OF.items():
-        if state is None or kind == Kind.START:
+        if state is None or kind == Kind.START or (kind == LOOP and not of_task):
             continue
         if running_known and kind == RUNNING and not totals[RUNNING]:
             continue
@@ -58,9 +62,12 @@ def states(totals: Ints, *, running_known: bool) -> dict[str, Any]:
 
 
 def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
-    images = (
-        [unit.image] if isinstance(unit, Thread) else [trace.images[i] for i in getattr(unit, "images", [])]
-    )
+    if isinstance(unit, Task):
+        images = [trace.images[unit.image_index]]
+    elif isinstance(unit, Thread):
+        images = [unit.image]
+    else:
+        images = [trace.images[i] for i in getattr(unit, "images", [])]
     out: dict[str, Any] = {
         "id": unit.id,
         "kind": unit.kind.value,
@@ -72,8 +79,25 @@ def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
         "tid": unit.tid or None if isinstance(unit, Thread) else None,
         "start_s": _s(unit.start_ns - trace.start_ns),
         "end_s": _s(unit.end_ns - trace.start_ns) if unit.ended else None,
-        "states": states(unit.totals, running_known=all(image.running_known for image in images)),
+        "states": states(
+            unit.totals,
+            running_known=all(image.running_known for image in images),
+            of_task=isinstance(unit, Task),
+        ),
     }
+    if isinstance(unit, Task):
+        out |= {
+            "carrier": unit.carrier,
+            "coroutine": str(unit.coroutine) if unit.coroutine else None,
+            "created_at": unit.created_at.where if unit.created_at else None,
+            "outcome": unit.outcome,
+            "seen_late": unit.seen_late,
+            "steps": unit.steps,
+            "loop_s": _s(unit.loop_ns),
+            "longest_step_s": _s(unit.longest_ns),
+            "stack": [str(frame) for frame in unit.stack],
+            "awaits": awaited.id if (awaited := trace.task(unit.image_index, unit.awaits)) else None,
+        }
     if isinstance(unit, Thread):
         out["gil_held_s"] = _s(held_ns(unit)) if unit.image.gil else None
     if isinstance(unit, Process):
@@ -138,6 +162,40 @@ def _wait(wait: Wait, trace: Trace) -> dict[str, Any]:
         "stack": [str(frame) for frame in wait.frames],
         "lock": wait.lock.id if wait.lock else None,
         "owner": wait.owner.id if wait.owner else None,
+    }
+
+
+def _task_wait(wait: TaskWait, trace: Trace) -> dict[str, Any]:
+    index = wait.image_index
+    waits_for, woken_by = trace.task(index, wait.on), trace.task(index, wait.woken_by)
+    return {
+        "unit": name_of_entry(trace, index, wait.task)[0],
+        "reason": wait.kind.name.lower(),
+        "on": name_of_entry(trace, index, wait.on)[1] if wait.on is not None else None,
+        "start_s": _s(wait.start_ns - trace.start_ns),
+        "end_s": _s(wait.end_ns - trace.start_ns) if wait.end_ns is not None else None,
+        "woken_by": woken_by.id if woken_by else None,
+        "stack": [str(frame) for frame in wait.frames],
+        "lock": None,
+        "owner": waits_for.id if waits_for else None,
+    }
+
+
+def _crowd(crowd: Crowd, trace: Trace) -> dict[str, Any]:
+    process = trace.unit(crowd.process)
+    known = all(trace.images[i].running_known for i in getattr(process, "images", []))
+    return {
+        "process": crowd.process,
+        "name": crowd.name,
+        "coroutine": str(crowd.coroutine) if crowd.coroutine else None,
+        "tasks": crowd.count,
+        "alive": crowd.alive,
+        "failed": crowd.failed,
+        "cancelled": crowd.cancelled,
+        "steps": crowd.steps,
+        "loop_s": _s(crowd.loop_ns),
+        "longest_step_s": _s(crowd.longest_ns),
+        "states": states(crowd.totals, running_known=known, of_task=True),
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.trace.format import Kind
-from headway.trace.interval import KINDS, RUNNING, UNKNOWN, Intervals
+from headway.trace.interval import KINDS, LOOP, RUNNING, UNKNOWN, Intervals
 from headway.trace.model import Thread, Trace
 
 LETTERS: dict[int, str] = {
@@ -15,6 +15,7 @@ LETTERS: dict[int, str] = {
     RUNNING: "R",
     Kind.GIL: "G",
     Kind.CPU: "C",
+    LOOP: "L",
     Kind.LOCK: "l",
     Kind.CONDITION: "c",
     Kind.EVENT: "e",
@@ -36,6 +37,7 @@ WORDS: dict[int, str] = {
     RUNNING: "running",
     Kind.GIL: "wants GIL",
     Kind.CPU: "wants core",
+    LOOP: "wants loop",
     Kind.START: "start",
     UNKNOWN: "not known",
     **{kind: kind.name.lower() for kind in Kind if Kind.LOCK <= kind <= Kind.OTHER},

@@ -19,6 +19,7 @@ from headway.trace.waits import Wait
 TITLES = {
     "units": "What each thread did",
     "time": "Over time",
+    "tasks": "Tasks",
     "gil": "The GIL",
     "locks": "Locks that cost most",
     "waits": "Longest waits",

@@ -1,0 +1,240 @@
+"""Tasks of asyncio: their lives, their exact totals, and the crowds of those that are not told one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headway.trace.format import NOBODY, InnerFlag, InnerKind, Ints, Kind
+from headway.trace.image import ProcessImage
+from headway.trace.interval import KINDS, LOOP, RUNNING, UNKNOWN
+from headway.trace.stacks import Frame, Stacks, own_frame
+from headway.trace.unit import Unit
+from headway.units import UnitKind
+
+if TYPE_CHECKING:
+    from headway.trace.model import Process, Thread, Trace
+
+
+@dataclass(slots=True, kw_only=True)
+class Task(Unit):
+    """A task: entry `number` of `image`, which is image `image_index` of the trace.
+
+    While it has its event loop, its state is what the loop's thread does: a task that calls `time.sleep` sleeps.
+
+    Attributes:
+        carrier: Id of the thread that ran it last; None if it never ran.
+        coroutine: The first line of what it runs; None if that is not a coroutine of Python.
+        created: The stack of its maker, innermost first.
+        outcome: `done`, `failed`, `cancelled`, `dropped` (thrown away before it had ended, some time before
+            `end_ns`), or None: it had not ended by itself.
+        seen_late: What it did before `start_ns` is not known.
+        steps: How often it was given its loop.
+        loop_ns, longest_ns: How long it had it: all steps, and the longest.
+        stack: Of one that had not ended: its coroutines where it waits, or waited last, innermost first.
+        awaits: Entry of the task that it waits for, when it waits for one.
+        waits_for: Kind of the wait that had not ended; None: there is none.
+        since_ns: When its last state began.
+    """
+
+    carrier: int | None
+    image_index: int
+    number: int
+    coroutine: Frame | None
+    created: tuple[Frame, ...]
+    outcome: str | None
+    seen_late: bool
+    steps: int
+    loop_ns: int
+    longest_ns: int
+    stack: tuple[Frame, ...]
+    awaits: int | None
+    waits_for: Kind | None
+    since_ns: int
+
+    @property
+    def created_at(self) -> Frame | None:
+        """The program's own line that made it."""
+        return own_frame(self.created)
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Tasks that run the same coroutine: those that are told one by one, and those that are not.
+
+    Attributes:
+        count, alive, failed, cancelled: How many of them; `alive`: had not ended by themselves.
+        totals: ns by kind, as `states.Life.totals`, of all; of those not told one by one that are alive, without
+            their last state.
+    """
+
+    process: int
+    name: str
+    coroutine: Frame | None
+    count: int
+    alive: int
+    failed: int
+    cancelled: int
+    steps: int
+    loop_ns: int
+    longest_ns: int
+    totals: Ints
+
+
+def tasks_of(
+    process: Process, image_index: int, image: ProcessImage, stacks: Stacks, end_ns: int, *, ended: bool
+) -> Iterator[Task]:
+    """The tasks of an image that are told one by one, in order of creation; without ids and links."""
+    for number in _numbers(image, many=False):
+        entry = image.inner[number]
+        flags = InnerFlag(int(entry["flags"]) & 31)
+        own_end = int(entry["end_ns"])
+        start = int(entry["created_ns"])
+        end = max(own_end or end_ns, start)
+        coroutine = stacks.frame(int(entry["code"]))
+        waits = Kind.LOCK <= int(entry["state"]) <= Kind.OTHER and not own_end
+        yield Task(
+            id=0,
+            kind=UnitKind.TASK,
+            name=stacks.text(int(entry["name"])) or _short(coroutine),
+            parent=None,
+            process=process.id,
+            pid=process.pid,
+            start_ns=start,
+            end_ns=end,
+            ended=bool(own_end) or ended,
+            totals=_totals(entry, image, end),
+            carrier=None,
+            image_index=image_index,
+            number=number,
+            coroutine=coroutine,
+            created=stacks[int(entry["create_stack"])],
+            outcome=_outcome(flags) if own_end else None,
+            seen_late=bool(flags & InnerFlag.LATE),
+            steps=int(entry["steps"]),
+            loop_ns=int(entry["loop_ns"]),
+            longest_ns=int(entry["longest_ns"]),
+            stack=stacks[int(entry["stack"])] if not own_end else (),
+            awaits=int(entry["on"]) if waits and int(entry["on"]) != NOBODY else None,
+            waits_for=Kind(int(entry["state"])) if waits else None,
+            since_ns=int(entry["since_ns"]),
+        )
+
+
+def link(trace: Trace, tasks: list[Task]) -> None:
+    """Set parents and carriers: by id, once all units have theirs."""
+    by_number = {(task.image_index, task.number): task for task in tasks}
+    for task in tasks:
+        entry = trace.images[task.image_index].inner[task.number]
+        maker: Task | Thread | None = by_number.get((task.image_index, int(entry["parent"])))
+        if maker is None or maker is task:
+            maker = trace.thread(task.image_index, int(entry["creator"]))
+        carrier = trace.thread(task.image_index, int(entry["carrier"]))
+        task.parent = maker.id if maker is not None else task.process
+        task.carrier = carrier.id if carrier is not None else None
+
+
+def crowds_of(trace: Trace) -> list[Crowd]:
+    """All tasks by process and coroutine: those first that had their loop for longest."""
+    found: dict[tuple[int, object], Crowd] = {}
+    for task in trace.tasks:
+        crowd = _crowd(found, task.process, task.coroutine, task.name)
+        crowd.count += 1
+        crowd.alive += task.outcome is None
+        crowd.failed += task.outcome == "failed"
+        crowd.cancelled += task.outcome == "cancelled"
+        _add(crowd, task.steps, task.loop_ns, task.longest_ns, task.totals)
+    for process in trace.processes:
+        for index in process.images:
+            image, stacks = trace.images[index], trace.stacks[index]
+            for number in _numbers(image, many=True):
+                entry = image.inner[number]
+                coroutine = stacks.frame(int(entry["code"]))
+                crowd = _crowd(found, process.id, coroutine, _short(coroutine))
+                for name, of in (
+                    ("count", "count"),
+                    ("alive", "live"),
+                    ("failed", "failed"),
+                    ("cancelled", "cancelled"),
+                ):
+                    setattr(crowd, name, getattr(crowd, name) + int(entry[of]))
+                steps, loop_ns, longest_ns = (int(entry[name]) for name in ("steps", "loop_ns", "longest_ns"))
+                _add(crowd, steps, loop_ns, longest_ns, _closed(entry, image))
+    return sorted(found.values(), key=lambda crowd: (-crowd.loop_ns, crowd.process, crowd.name))
+
+
+def name_of_entry(trace: Trace, image_index: int, number: int) -> tuple[int | None, str]:
+    """Id of the task in an entry, and what to call it; no id for one of many."""
+    task = trace.task(image_index, number)
+    if task is not None:
+        return task.id, f"task `{task.name}`"
+    image = trace.images[image_index]
+    if number >= len(image.inner):
+        return None, "a task"
+    return None, f"a task of `{_short(trace.stacks[image_index].frame(int(image.inner[number]['code'])))}`"
+
+
+def _numbers(image: ProcessImage, *, many: bool) -> list[int]:
+    inner = image.inner
+    of_many = inner["flags"] & InnerFlag.MANY != 0
+    here = (inner["ready"] != 0) & (inner["kind"] == InnerKind.TASK) & (of_many == many)
+    found: list[int] = np.flatnonzero(here).tolist()
+    return found
+
+
+def _outcome(flags: InnerFlag) -> str:
+    for flag in (InnerFlag.DROPPED, InnerFlag.FAILED, InnerFlag.CANCELLED):
+        if flags & flag:
+            return str(flag.name).lower()
+    return "done"
+
+
+def _short(coroutine: Frame | None) -> str:
+    return coroutine.function if coroutine is not None else "?"
+
+
+def _closed(entry: Any, image: ProcessImage) -> Ints:
+    """Its closed intervals by kind."""
+    totals = np.zeros(KINDS, np.int64)
+    totals[: Kind.BURST] = entry["total_ns"].astype(np.int64)
+    totals[LOOP], totals[UNKNOWN] = totals[Kind.NONE], 0
+    if not image.running_known:
+        totals[RUNNING] = totals[Kind.PYTHON] + totals[Kind.NATIVE]
+        totals[Kind.PYTHON] = totals[Kind.NATIVE] = 0
+    return totals
+
+
+def _totals(entry: Any, image: ProcessImage, end_ns: int) -> Ints:
+    """Totals with its last state; they add up to its life."""
+    totals = _closed(entry, image)
+    start, since, state = int(entry["created_ns"]), int(entry["since_ns"]), int(entry["state"])
+    open_ns = max(0, end_ns - since) if since and not int(entry["end_ns"]) else 0
+    # Of a step that had not ended, it is not known what the thread did in it.
+    kind = LOOP if state == Kind.NONE else state if Kind.LOCK <= state <= Kind.OTHER else RUNNING
+    totals[kind] += open_ns
+    astray = end_ns - start - int(totals.sum())
+    # Subtle: one that is just being written is off by one interval.
+    if astray > 0:
+        totals[UNKNOWN] += astray
+    while (excess := int(totals.sum()) - (end_ns - start)) > 0:
+        largest = int(totals.argmax())
+        totals[largest] -= min(excess, int(totals[largest]))
+    return totals
+
+
+def _crowd(found: dict[tuple[int, object], Crowd], process: int, coroutine: Frame | None, name: str) -> Crowd:
+    key = (process, coroutine if coroutine is not None else name)
+    if key not in found:
+        name = coroutine.function if coroutine is not None else name
+        found[key] = Crowd(process, name, coroutine, 0, 0, 0, 0, 0, 0, 0, np.zeros(KINDS, np.int64))
+    return found[key]
+
+
+def _add(crowd: Crowd, steps: int, loop_ns: int, longest_ns: int, totals: Ints) -> None:
+    crowd.steps += steps
+    crowd.loop_ns += loop_ns
+    crowd.longest_ns = max(crowd.longest_ns, longest_ns)
+    crowd.totals += totals
