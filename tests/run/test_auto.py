@@ -142,9 +142,27 @@ def test_a_portion_from_before_a_change_does_not_count_after_it() -> None:
     from headway.run.auto import Auto, Opened
     from headway.run.backends.contract import Setup
 
-    auto = Auto(pause, Opened(None, Setup(), awaited=True), inline=True)
-    batch = Batch(pause, [1], lambda _: None)
+    auto = Auto(tiny, Opened(None, Setup(), awaited=True), inline=True)
+    batch = Batch(tiny, [1], lambda _: None)
     long_ago = Portion(batch, 0, [1], {}, Spent(1, 1, 1 + 10 * MOMENT_NS, 0, "caller"))
     auto.learn(long_ago, 1000)
     assert auto.backend.name == "serial"
     auto.close(wait=True, abort=False)
+
+
+def test_a_function_that_waited_in_the_map_before_begins_on_threads() -> None:
+    def step(number: int) -> int:
+        if waits:
+            time.sleep(0.005)
+        return number
+
+    waits = True
+    first, second = headway.map(step, range(300)), headway.map(step, range(300))
+    assert list(first) == list(second) == list(range(300))
+    assert first.report().stages[0].why[0].startswith("measured ")
+    assert second.report().stages[0].why[0].startswith("threads: ")
+    waits = False  # and one that waits no more is found out
+    third = headway.map(step, range(300_000))
+    assert list(third) == list(range(300_000))
+    why = third.report().stages[0].why
+    assert any(reason.startswith("measured again: ") for reason in why), why

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +17,7 @@ from headway.run.backends import hands
 
 @pytest.fixture(autouse=True)
 def none_wait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hands, "_idle", [])
+    monkeypatch.setattr(hands, "_idle", deque())
     monkeypatch.setattr(hands, "IDLE_S", 20.0)
     yield
     for hand in list(hands._idle):
@@ -103,6 +105,7 @@ def test_after_a_fork_the_child_has_threads_of_its_own() -> None:
     settle(1)
     pid = os.fork()
     if not pid:
+        signal.alarm(60)  # no limit of pytest's ends a child
         try:
             ok = len(list(headway.map(who, range(3), on="threads", workers=1))) == 3
             os._exit(0 if ok else 1)

@@ -13,7 +13,8 @@ Every call that is measured is a real one. The states, and what leads from one t
                                              starting ──────────► serial, or processes when they are up
 ```
 
-In every state the last calls are looked at again: when the work changes, so does the backend. A function that turns out
+A function that waited in the map before begins with waiting. In every state the last calls are looked at again: when
+the work changes, so does the backend. A function that turns out
 to return coroutines goes to an event loop, from whatever state. A reader that is a task
 of an event loop, and an executor, have no thread to spend: there, measuring begins with the probe.
 """
@@ -33,7 +34,7 @@ from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.ending import abandon_at_exit
 from headway.run.backends.open import open_backend
 from headway.run.batch import Batch, Portion
-from headway.run.climb import FULL, Climb
+from headway.run.climb import FULL, Climb, call_ns_before, forget
 from headway.run.cores import available_cores, stood_ns
 from headway.run.coroutines import Awaiting, begun_in
 from headway.run.identity import name_of
@@ -138,6 +139,7 @@ class Auto:
         self._serial_ns = math.inf  # what a call took when nothing ran beside it
         self._cpu_call_ns = 0.0  # what a call used of a core when it was last found to be busy
         self._climb: Climb | None = None
+        self._before_ns = 0.0  # how long a call took in the map before, until one of this map was seen
         self._doubts = 0
         self._sample: Portion | None = None
         self._window = Window()
@@ -145,6 +147,10 @@ class Auto:
         self._state: Callable[[Portion, float], None]
         if stops:
             self._go("processes", "timeout_s needs workers that can be stopped", self._in_processes)
+        elif inline and (before_ns := call_ns_before(fn)) is not None:
+            self._measured_ns = 0  # nothing has been: if it waits no more, that is found at once
+            self._before_ns = before_ns
+            self._climb_on(before_ns, None)
         elif inline:
             self._go("serial", None, self._measure)
         else:
@@ -351,8 +357,11 @@ class Auto:
             self._window = Window()
 
     def _wait(self, why: str, left_ns: float) -> None:
-        call_ns = self._window.call_ns
-        self._go("threads", why, self._waiting)
+        self._why.append(f"threads: {why}")
+        self._climb_on(self._window.call_ns, left_ns)
+
+    def _climb_on(self, call_ns: float, left_ns: float | None) -> None:
+        self._go("threads", None, self._waiting)
         self._climb = Climb(self._fn, self.backend, self._opened.workers, call_ns, left_ns, self._why.append)
 
     def _waiting(self, portion: Portion, left_ns: float) -> None:
@@ -360,7 +369,11 @@ class Auto:
         seen = self._window
         if self._climb.look(seen, left_ns):
             self._window = Window()
-            if seen.cores > FULL:
+            before_ns, self._before_ns = self._before_ns, 0.0
+            if seen.call_ns < before_ns / 2:
+                forget(self._fn)
+                self._again(f"a call takes {_time(seen.call_ns)}, and took {_time(before_ns)} before")
+            elif seen.cores > FULL:
                 self._again(f"threads use {seen.cores:.2f} cores, though calls wait")
 
 

@@ -11,7 +11,7 @@ from headway.run.backends.contract import Backend
 from headway.run.identity import same_work
 from headway.run.measured import Window
 
-__all__ = ["FULL", "Climb"]
+__all__ = ["FULL", "Climb", "call_ns_before", "forget"]
 
 FIRST, MOST = 32, 512
 STEP = 4
@@ -41,6 +41,17 @@ class _Reached(NamedTuple):
 _reached: weakref.WeakKeyDictionary[Any, _Reached] = weakref.WeakKeyDictionary()
 
 
+def call_ns_before(fn: Callable[..., Any]) -> float | None:
+    """How long a call took in the last climb for a function; None if there was none: then it is not known to wait."""
+    known = _reached.get(same_work(fn))
+    return None if known is None else known.call_ns
+
+
+def forget(fn: Callable[..., Any]) -> None:
+    """A function does not wait any more."""
+    _reached.pop(same_work(fn), None)
+
+
 class Climb:
     """Finds the number of threads for one function, and begins where the last climb for it ended.
 
@@ -49,7 +60,8 @@ class Climb:
         backend: The threads.
         fixed: The number that the user asked for, which is kept.
         call_ns: How long a call takes.
-        left_ns: How long the calls that are left take together; infinite if that is not known.
+        left_ns: How long the calls that are left take together; infinite if that is not known, None if not even a
+            call has been measured, so that it begins with as many threads as the last one ended with.
         why: Gets the reason of each step.
     """
 
@@ -59,7 +71,7 @@ class Climb:
         backend: Backend,
         fixed: int | None,
         call_ns: float,
-        left_ns: float,
+        left_ns: float | None,
         why: Callable[[str], object],
     ) -> None:
         self._key = same_work(fn)
@@ -73,8 +85,9 @@ class Climb:
         self._best = known or _Reached(0, 0.0, call_ns, over=False)
         workers = FIRST
         if known is not None:
-            workers = known.workers if known.over else min(MOST, STEP * known.workers, _worth(left_ns))
-            workers = max(workers, FIRST)
+            workers = known.workers
+            if left_ns is not None and not known.over:
+                workers = max(min(MOST, STEP * workers, _worth(left_ns)), FIRST)
             if fixed is None:
                 why(f"threads: {known.workers} gave {known.rate:.3g} calls/s the last time, now {workers}")
         self._backend.resize(fixed or workers)

@@ -113,10 +113,9 @@ class Reading:
                 # The reader's: it may have entered or left a scope since.
                 token = CURRENT.get()
                 _heed(token)
-                with contextlib.suppress(queue.Empty):
-                    while True:
-                        if (portion := done.get_nowait()) is not None:
-                            flow.take(portion)
+                while not done.empty():  # nobody else takes from it
+                    if (portion := done.get_nowait()) is not None:
+                        flow.take(portion)
                 began_ns = standstill.begin()
                 # What is there does not wait for an input that is slow.
                 more = bool(ready and source.slow) or flow.pump()

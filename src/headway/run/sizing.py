@@ -31,6 +31,8 @@ class Sizer:
         self._largest = 0
         self._sent = 0.0
         self._sending_ns = 0.0
+        self._count = 0  # as many as run for `batch_ns`; 0 is not known
+        self._stale = False  # something was learnt since
 
     def learn(self, portion: Portion) -> None:
         """Take in how long some calls took."""
@@ -41,12 +43,15 @@ class Sizer:
         self._calls = self._calls / 2 + count
         self._run_ns = self._run_ns / 2 + run_ns
         self._off_ns = self._off_ns / 2 + abs(run_ns - count * self._run_ns / self._calls)
-        self._largest = max(self._largest, count)
+        if count > self._largest:
+            self._largest = count
+        self._stale = True
 
     def sent(self, count: int, took_ns: int) -> None:
         """Take in how long it took the caller to give `count` calls to the backend: large arguments count, too."""
         self._sent = self._sent / 2 + count
         self._sending_ns = self._sending_ns / 2 + took_ns
+        self._stale = True
 
     @property
     def call_ns(self) -> float:
@@ -65,7 +70,10 @@ class Sizer:
         """
         if not self._batch_ns or not self._largest:
             return 1
-        count = min(int(self._batch_ns / max(self.call_ns, 1.0)), self._largest * _GROWTH)
-        if remaining is not None:
+        if self._stale:
+            self._count = min(int(self._batch_ns / max(self.call_ns, 1.0)), self._largest * _GROWTH)
+            self._stale = False
+        count = self._count
+        if count > 1 and remaining is not None:
             count = min(count, max(-(-remaining // (2 * workers)), count // _SMALLEST))
-        return max(1, count)
+        return max(count, 1)

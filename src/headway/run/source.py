@@ -34,7 +34,7 @@ class Source:
         """Up to `count` items; fewer at the end, or when the source is too slow to give so many in a millisecond."""
         if self.ended:
             return []
-        if self._pull_ns:
+        if count > 1 and self._pull_ns:
             count = max(1, min(count, int(1_000_000 / self._pull_ns)))
         began_ns = time.perf_counter_ns()
         got: list[Any] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -90,6 +91,9 @@ class Stage:
         self._ties = itertools.count()
         self._left: deque[tuple[_Slot, int, int]] = deque()  # what a backend did not begin of its batches
         self._out = 0  # items given to the backend whose results were not yet taken from `ready`
+        self._turn = 1  # so many single calls are given, and so many results taken, at a time
+        self._full = sys.maxsize  # with more than this out, a backend of so many workers needs no more
+        self._full_workers = 0
         self._put: Callable[[Portion], None]
         self._upstream: Source | Stage
 
@@ -141,8 +145,12 @@ class Stage:
         return got
 
     def take_chunk(self) -> list[Any]:
-        """The oldest chunk of results."""
+        """The oldest results: a chunk, or several that are short."""
         chunk = self.ready.popleft()
+        if self._turn > 1 and self.ready:
+            chunk = chunk.copy()
+            while self.ready and len(chunk) + len(self.ready[0]) <= self._turn:
+                chunk += self.ready.popleft()
         self._out -= len(chunk)
         return chunk
 
@@ -159,24 +167,36 @@ class Stage:
             self._begin_left()
             if self.choice.backend.name == "serial":
                 return False
+        backend = self.choice.backend
+        if self._out > self._full and backend is self._sized_for and backend.workers == self._full_workers:
+            return False
         while not self._intake_ended:
             backend = self.choice.backend
             if backend is not self._sized_for:
                 self._sizer, self._sized_for = Sizer(backend.batch_ns), backend
             length = self._upstream.length
-            remaining = None if length is None else max(length - self.tally.submitted, 1)
+            remaining = None if length is None else length - self.tally.submitted
             count = self._sizer.size(remaining, backend.workers)
             if self._buffer is not None:
                 count = max(1, min(count, self._buffer // (2 * backend.workers)))
-            # What is free is kept until it is a whole batch: small ones cost more than they fill.
-            if self._allowed(count, backend) - self._out < count:
+            allowed = self._allowed(count, backend)
+            room = allowed - self._out
+            # What is free is kept until it is a whole batch: small ones cost more than they fill. With single calls it
+            # is as much as the workers run at a time, of which as much again and more still stands in line.
+            self._full = sys.maxsize
+            self._turn = backend.workers if count == 1 and self._buffer is None and allowed > 1 else 1
+            if room < (count if count > 1 else self._turn):
+                self._full, self._full_workers = allowed - self._turn, backend.workers
                 return False
-            items = self._upstream.get(count)
-            if not items:
+            for _ in range(room if count == 1 else 1):
+                items = self._upstream.get(count)
+                if not items:
+                    return False
+                self._submit(backend, items)
+                if self._upstream.slow:
+                    return True
+            if count == 1:
                 return False
-            self._submit(backend, items)
-            if self._upstream.slow:
-                return True
         return False
 
     def _begin_left(self) -> None:

@@ -194,6 +194,8 @@ def test_a_signal_handler_that_raises_interrupts_a_leader_and_nothing_is_lost(
         signal.signal(signal.SIGUSR1, before)
 
 
+# The handler may come while a callback of a weak reference runs: Python only tells what is raised there.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(
     sys.version_info[:2] == (3, 14),
     reason="not for Python 3.14: its `with` may lose a lock that it has just taken, when a signal's handler raises",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -42,13 +44,10 @@ class Duty:
         Raises:
             RuntimeError: None was there, and none could be started.
         """
-        hand = None
-        if _idle and not self.last and _kept(self._over):
-            with _lock:
-                hand = _idle.pop() if _idle else None
-        if hand is not None:
-            hand.give(self)
-            return
+        if not self.last and _kept(self._over):
+            with contextlib.suppress(IndexError):
+                _idle.pop().give(self)
+                return
         try:
             _Hand(self).thread.start()
         except RuntimeError:
@@ -108,30 +107,24 @@ class _Hand:
             if not stays:
                 return
             if not self._gate.acquire(timeout=IDLE_S):
-                with _lock:
-                    if self in _idle:
-                        _idle.remove(self)
-                        return
+                with contextlib.suppress(ValueError):
+                    _idle.remove(self)
+                    return
                 self._gate.acquire()  # somebody took it at the last moment
 
     def _park(self) -> bool:
-        if not _kept(self._gate):
+        if not _kept(self._gate) or len(_idle) >= MOST:
             return False
-        with _lock:
-            if len(_idle) >= MOST:
-                return False
-            _idle.append(self)
-            return True
+        _idle.append(self)
+        return True
 
 
-_lock = threading.Lock()
-_idle: list[_Hand] = []
+# No lock around it, in whose line hundreds of threads would stand that end at once: each of its methods is one step.
+_idle: deque[_Hand] = deque()
 
 
 def _forget() -> None:
     """After a fork: the threads are the parent's."""
-    global _lock
-    _lock = threading.Lock()
     _idle.clear()
 
 

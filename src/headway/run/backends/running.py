@@ -1,4 +1,4 @@
-"""A batch that a thread runs, from which others can take what it has not begun."""
+"""A batch that a thread runs; from one of several calls others can take what it has not begun."""
 
 from __future__ import annotations
 
@@ -11,10 +11,58 @@ from typing import Any
 
 from headway.run.batch import Batch, Portion, Spent, run_calls
 
-__all__ = ["Running", "Watch"]
+__all__ = ["Running", "Single", "Watch", "running"]
 
 LOOK_S = 0.01
 """A batch that made no progress between two looks is shared with other threads."""
+
+
+_NO_ERRORS: dict[int, BaseException] = {}
+"""Nobody changes the errors of a portion."""
+
+
+def running(batch: Batch, context: contextvars.Context) -> Single | Running:
+    """What a thread is to run."""
+    return Single(batch, context) if len(batch) == 1 else Running(batch, 0, list(batch.items), context)
+
+
+class Single:
+    """A batch of one call, of which nothing can be taken away.
+
+    Args:
+        batch: The batch.
+        context: In which it runs.
+    """
+
+    __slots__ = ("_claimed", "batch", "context")
+
+    def __init__(self, batch: Batch, context: contextvars.Context) -> None:
+        self.batch = batch
+        self.context = context
+        self._claimed: bool | None = None
+
+    def claim(self) -> bool:
+        """Whether somebody still wants it; asked once."""
+        if self._claimed is None:
+            self._claimed = self.batch.claim()
+        return self._claimed
+
+    def fail(self, error: BaseException) -> None:
+        """Deliver the call as failed; it was not begun."""
+        self.batch.sink(self.batch.failed(error))
+
+    def run(self, worker: str) -> None:
+        """Run it, and deliver what came of it."""
+        batch, value, errors = self.batch, None, _NO_ERRORS
+        fn, item, kwargs = batch.fn, batch.items[0], batch.kwargs
+        cpu_ns, started_ns = time.thread_time_ns(), time.monotonic_ns()
+        try:
+            value = self.context.run(fn, *(item if batch.star else (item,)), **kwargs)
+        except BaseException as error:  # whatever a call raises is its outcome, SystemExit too
+            errors = {0: error}
+        ended_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns() - cpu_ns
+        spent = Spent(started_ns, started_ns, ended_ns, cpu_ns, worker)
+        batch.sink(Portion(batch, 0, [value], errors, spent))
 
 
 class Running:

@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+from collections import deque
 from concurrent.futures import CancelledError
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from headway.errors import InitializerFailed
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.ending import finish_before_exit, forget
 from headway.run.backends.hands import Duty, some_wait
-from headway.run.backends.running import Running, Watch
+from headway.run.backends.running import Running, Single, Watch, running
 from headway.run.batch import Batch
 
 __all__ = ["Threads"]
@@ -49,13 +50,17 @@ class Threads(Backend):
         self._setup = setup
         self._name = f"{setup.name}-{next(self._pools)}"
         # None asks the thread that gets it to leave, or to see whether it should.
-        self._queue: queue.SimpleQueue[Running | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Single | Running | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: dict[int, Duty] = {}
         self._numbers = itertools.count()
-        # invariant: no more than the threads that wait for a batch and have not been called. Whoever puts
-        # something into the queue calls one, under the lock; a busy thread may take it first.
-        self._idle = 0
+        # A mark for each thread that waits for a batch and was not called; whoever puts something into the queue takes
+        # one, and by that has called a thread. A deque, and no number with a lock: a thread that gets a lock for which
+        # it had to wait holds it while it waits for the GIL, and hundreds of threads all end up in that line.
+        # invariant: a mark is there before its thread looks at the queue for the last time, so no batch waits while a
+        # thread sleeps. A busy thread may be first, or take another's mark: then there are too few marks, and a thread
+        # more than needed may be started.
+        self._idle: deque[None] = deque()
         self._beginning = False
         self._closed = False
         self._watch = Watch(self._hand_out)
@@ -66,27 +71,35 @@ class Threads(Backend):
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            if not self._put(Running(batch, 0, list(batch.items), contextvars.copy_context())):
-                self._grow()
+            called = self._put(running(batch, contextvars.copy_context()))
+            made = None if called else self._grow()
+        if made is not None:
+            self._start(*made)
 
-    def _put(self, work: Running | None) -> bool:
+    def _put(self, work: Single | Running | None) -> bool:
         self._queue.put(work)
-        if not self._idle:
+        return self._take_mark()
+
+    def _take_mark(self) -> bool:
+        try:
+            self._idle.pop()
+        except IndexError:
             return False
-        self._idle -= 1
         return True
 
-    def _grow(self) -> None:
-        """Have one more thread, if there may be; the caller has the lock.
+    def _grow(self) -> tuple[int, Duty] | None:
+        """Make one more thread, to be started, if there may be one; the caller has the lock.
 
         New ones are started one at a time, each by the one before, so that nobody waits for many of them.
         """
-        there = some_wait() and self._setup.initializer is None
-        if (there or not self._beginning) and len(self._threads) < self.workers:
-            self._start()
+        if len(self._threads) >= self.workers:
+            return None
+        if not self._beginning or (self._setup.initializer is None and some_wait()):
+            return self._make()
+        return None
 
-    def _start(self) -> None:
-        number, thread = self._make()
+    def _start(self, number: int, thread: Duty) -> None:
+        """Start what was made. Better without the lock, for which the thread that begins would have to wait."""
         try:
             thread.start()
         except RuntimeError:
@@ -109,10 +122,11 @@ class Threads(Backend):
     def resize(self, workers: int) -> None:
         with self._lock:
             self.workers = workers
-            if not self._queue.empty():
-                self._grow()
+            made = None if self._queue.empty() else self._grow()
             for _ in range(len(self._threads) - workers):
                 self._put(None)
+        if made is not None:
+            self._start(*made)
 
     def close(self, *, wait: bool = True, abort: bool = False) -> None:
         with self._lock:
@@ -121,7 +135,7 @@ class Threads(Backend):
             # From now on none starts the next, and calls may wait for one another.
             needed = 0 if again else min(self.workers - len(self._threads), self._queue.qsize())
             for _ in range(needed):
-                self._start()
+                self._start(*self._make())
             self._let_go()
             threads = self._others()
         for work in abandoned:
@@ -137,16 +151,16 @@ class Threads(Backend):
     def _let_go(self) -> None:
         """Have all threads leave, when all batches are done; the caller has the lock."""
         # Behind all batches, one for each thread; a surplus one, from `resize`, does no harm.
-        for _ in self._threads:
+        for _ in range(len(self._threads)):
             self._put(None)
 
     def _others(self) -> list[Duty]:
         """The threads but the one that asks; the caller has the lock."""
         me = threading.current_thread()
-        return [duty for duty in self._threads.values() if duty.thread is not me]
+        return [duty for duty in list(self._threads.values()) if duty.thread is not me]
 
-    def _take_all(self) -> list[Running]:
-        taken = []
+    def _take_all(self) -> list[Single | Running]:
+        taken: list[Single | Running] = []
         with contextlib.suppress(queue.Empty):
             while True:
                 if (work := self._queue.get_nowait()) is not None:
@@ -163,19 +177,24 @@ class Threads(Backend):
             try:
                 work = self._queue.get_nowait()
             except queue.Empty:
-                with self._lock:
-                    # Subtle: under the lock, since what was put meanwhile has called nobody.
-                    if self._queue.empty():
-                        self._idle += 1
-                work = self._queue.get()
+                self._idle.append(None)
+                try:
+                    work = self._queue.get_nowait()  # what was put before the mark has called nobody
+                except queue.Empty:
+                    work = self._queue.get()
+                else:
+                    self._take_mark()
             if new:
                 new = False
                 if work is not None:
                     work.claim()  # first of all: whoever submitted it goes on when this thread waits for the lock
                 self._begun(0)
             if work is None:
+                if self._closed:
+                    del self._threads[number]
+                    return
                 with self._lock:
-                    if self._closed or len(self._threads) > self.workers:
+                    if len(self._threads) > self.workers:
                         del self._threads[number]
                         return
                 continue
@@ -187,33 +206,29 @@ class Threads(Backend):
         """This thread has begun: start another if more than `mine` batches wait."""
         self._beginning = False
         # Subtle: with a GIL, who puts something after this look sees that no thread is beginning.
-        if _GIL and self._queue.qsize() <= mine:
+        if _GIL and (self._queue.qsize() <= mine or len(self._threads) >= self.workers):
             return
         with self._lock:
             full = self._beginning or self._closed or len(self._threads) >= self.workers
             if full or self._queue.qsize() <= mine:
                 return
-            number, thread = self._make()
-        # Not under the lock, for which the thread that begins would have to wait.
-        try:
-            thread.start()
-        except RuntimeError:
-            with self._lock:
-                self._unmake(number)
+            made = self._make()
+        with contextlib.suppress(RuntimeError):  # no thread can be had: those that run will do it
+            self._start(*made)
 
-    def _run(self, work: Running, name: str) -> None:
+    def _run(self, work: Single | Running, name: str) -> None:
         if self._initializer_failed is not None:
             self._fail(work, self._initializer_failed)
         elif not work.claim():
             return
-        elif len(work.batch) > 1:
+        elif isinstance(work, Running):
             self._watch.add(work)
             work.run(name)
             self._watch.remove(work)
         else:
             work.run(name)
 
-    def _fail(self, work: Running, error: BaseException) -> None:
+    def _fail(self, work: Single | Running, error: BaseException) -> None:
         if work.claim():
             work.fail(error)
 
@@ -223,9 +238,9 @@ class Threads(Backend):
             rest = self._take_all() if self._closed else []
             for work in works:
                 if not self._put(work) and len(self._threads) < self.workers:
-                    self._start()
-            for work in rest:
-                self._put(work)
+                    self._start(*self._make())
+            for waiting in rest:
+                self._put(waiting)
             if self._closed:
                 self._let_go()
 
