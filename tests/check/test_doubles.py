@@ -6,7 +6,15 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    _base,
+    as_completed,
+    wait,
+)
 from typing import Any
 
 import pytest
@@ -358,3 +366,32 @@ def test_doubles_that_outlive_an_exploration_are_real() -> None:
     assert kept["simple"].get(timeout=30) == 2
     threading.Timer(0.01, kept["semaphore"].release).start()
     assert kept["semaphore"].acquire(timeout=30)
+
+
+def test_futures_are_waited_for_in_the_order_of_their_births() -> None:
+    orders: dict[str, set[tuple[int, ...]]] = {"done": set(), "completed": set()}
+    kept: list[object] = []
+
+    class Other:
+        pass
+
+    def scenario() -> None:
+        # What is kept of each execution, and is not the same, lets addresses come in any order.
+        kept.append([Other() for _ in range(len(kept) % 7)])
+        futures = [Future[int]() for _ in range(9)]
+        kept.append(futures[:: len(kept) % 3 + 1])
+        for number, future in enumerate(futures):
+            future.set_result(number)
+        scattered = sorted(futures, key=lambda future: object.__hash__(future) // 16 % 11)
+        orders["done"].add(tuple(future.result() for future in wait(scattered)[0]))
+        orders["completed"].add(tuple(future.result() for future in as_completed(scattered)))
+
+    def several() -> None:
+        thread = threading.Thread(target=scenario)
+        thread.start()
+        thread.join()
+
+    before = (Future.__hash__, Future.__init__, vars(_base).get("id"))
+    explore(several, granularity="sync", strategy="walk", schedules=50)
+    assert [len(each) for each in orders.values()] == [1, 1]
+    assert (Future.__hash__, Future.__init__, vars(_base).get("id")) == before

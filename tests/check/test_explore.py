@@ -213,8 +213,8 @@ def test_a_livelock_is_made_smaller_without_running_it_to_its_end_again_and_agai
     steps: list[int] = []
     once = Search.once
 
-    def counting(search: Search, *args: Any) -> Any:
-        ending, execution = once(search, *args)
+    def counting(search: Search, *args: Any, **options: Any) -> Any:
+        ending, execution = once(search, *args, **options)
         if ending.kind == "livelock":
             steps.append(sum(unit.steps for unit in execution.units))
         return ending, execution
@@ -552,27 +552,3 @@ def test_the_time_is_up_also_within_an_execution() -> None:
 def test_the_token_is_told_with_what_else_replay_needs() -> None:
     failure = failure_of(lost_update, also=["json"])
     assert f"replay: headway.replay(scenario, {failure.token!r}, also=['json'])" in str(failure)
-
-
-def test_what_looks_at_a_lock_is_not_exhausted_where_releases_are_no_moments() -> None:
-    def scenario() -> None:
-        lock = threading.Lock()
-
-        def tries() -> None:
-            if lock.acquire(blocking=False):
-                lock.release()
-
-        def takes() -> None:
-            with lock:
-                pass
-
-        threads = [threading.Thread(target=work) for work in (tries, takes)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    verdict = explore(scenario, strategy="bounded", schedules=5000)
-    assert not verdict.exhausted
-    assert "a lock was looked at" in verdict.notes[0]
-    assert explore(scenario, strategy="bounded", granularity="sync", schedules=5000).exhausted

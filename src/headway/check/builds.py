@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from headway.check.execution import FREE_STEPS, Execution
+from headway.check.bounds import FREE_STEPS
+from headway.check.execution import Execution
 from headway.check.handovers.counting import Handovers, watching
 from headway.check.passage import Passage
 from headway.check.races.detector import Detector

@@ -15,7 +15,7 @@ from typing import Any
 
 from headway.check.asynchronous import policy
 from headway.check.captured import lend_captured
-from headway.check.doubles import clock, condition, local, lock, queues, thread
+from headway.check.doubles import clock, condition, futures, local, lock, queues, thread
 from headway.check.execution import Stop
 from headway.check.greenlets import hub
 from headway.check.place import Place
@@ -85,7 +85,7 @@ def doubled(scenario: Callable[[], Any]) -> Iterator[list[str]]:
     try:
         for name, double in thread.METHODS.items():
             put(threading.Thread, name, double)
-        for place, name, double in thread.counters():
+        for place, name, double in (*thread.counters(), *futures.attributes()):
             put(place, name, double)
         policy.put_doubles(put)
         hub.put_doubles(put)

@@ -12,8 +12,19 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
+from headway.check.bounds import (
+    FAIR_TURN,
+    FREE_STEPS,
+    IDLE_ROUNDS,
+    MANY_SWITCHES,
+    MOST_STEPS,
+    SPIN,
+    TICK_NS,
+    TURN,
+)
 from headway.check.doubles.thread import fresh_names
 from headway.check.ending import OK, Ending, deadlock, livelock, raised
+from headway.check.hook import hook
 from headway.check.unit import Gate, Unit
 from headway.check.world import world
 
@@ -27,23 +38,6 @@ __all__ = ["Execution", "Stop"]
 # Taken before anything is doubled.
 _now = time.monotonic
 
-SPIN = 500
-"""Points that a unit passes without a switch before others get a turn."""
-FAIR_TURN = 50
-"""The same, when turns are given fairly."""
-MANY_SWITCHES = 256
-"""Switches after which the turn of a unit ends at its next point. A turn begins anew with each switch: without this,
-units that take turns as the strategy likes would poll for ever, and no clock would go on, nor an end be seen."""
-FREE_STEPS = 10_000
-"""Points of all units after which turns are given fairly, and no longer as the strategy likes."""
-MOST_STEPS = 50_000
-"""Points after which a program whose turns were fair makes no progress, unless it is known to take more."""
-IDLE_ROUNDS = 60
-"""Times that units offer their turn, and nobody changes anything, before time goes on."""
-TURN = 8
-"""Points that a turn of a task counts for, which runs from one `await` to the next."""
-TICK_NS = 1_000_000
-"""What the clock goes on by for a program that spins until it shows a later time."""
 _OPENS_NOTHING = frozenset({"access", "acquire", "try", "join", "start", "is_set", "is_alive"})
 """Operations after which nobody can go on who could not before. What others do after their point may open a gate."""
 
@@ -85,13 +79,18 @@ class Execution:
         self.alone = False
         """No other unit can go on until the running one does something to a lock: accesses are no choice."""
         self.points_at_release = True
+        """Is the release of a lock a point? Where each shared access is one, it would tell nobody anything, unless a
+        unit glances."""
         self.glances = False
-        """Whether a unit looked if a lock was free, and did not wait for it: who does sees the moment of a release."""
-        """Is the release of a lock a point? Where each shared access is one, it would tell nobody anything."""
+        """Whether a unit looked if a lock was free, and did not wait for it: who does can tell that another has it."""
+        self.plain = False
+        """Nobody needs to be told of accesses to what is not shared, except a watcher."""
         self.switches = 0
         self.at_end: list[Callable[[], None]] = []
         """Called when all units have ended; may find that the scenario has failed after all."""
         self.most_steps = MOST_STEPS
+        self.grown_long: Callable[[], None] | None = None
+        """Called once when it has taken as many steps as others may in all."""
         self.ends_at: float | None = None
         """On the real monotonic clock; one that runs longer is cut off, and says nothing."""
         self.idle = 0
@@ -114,6 +113,7 @@ class Execution:
         self.strategy.begin(self)
         fresh_names()
         world.execution = self
+        hook.plain = self if self.plain and self.watcher is None else None
         try:
             try:
                 if world.trace is not None:
@@ -128,7 +128,7 @@ class Execution:
             self._leave(main)
             self._unwind(main)
         finally:
-            world.execution = None
+            world.execution = hook.plain = None
         while self.at_end:
             self.at_end.pop(0)()
         if self.ending is None:
@@ -162,6 +162,7 @@ class Execution:
         if world.trace is not None:
             sys.settrace(None)
         unit.done = True
+        unit.shut_by = None
         unit.owner = None  # the program's objects go when they would
         unit.run = _nothing
         self.live.remove(unit)
@@ -180,6 +181,7 @@ class Execution:
     def _leave(self, main: Unit) -> None:
         """The scenario's own unit has ended; the others go on."""
         main.done = True
+        main.shut_by = None
         self.live.remove(main)
         self.awaited -= 1
         if self.watcher is not None:
@@ -214,19 +216,27 @@ class Execution:
         if self.stopping:
             self.stopped(me)
             return
-        if me.steps < me.limit and self.idle < IDLE_ROUNDS and not self.fair:
+        if me.steps >= me.limit or self.idle >= IDLE_ROUNDS or self.fair:
+            self.alone = False
+            gate = me.gate
+            if (
+                self.fair
+                and me.steps < me.limit
+                and self.idle < IDLE_ROUNDS
+                and (gate is None or gate.shut_by is None)
+            ):
+                following = me  # its turn is not over, which `_next` would find, too
+            else:
+                following = self._next(me)
+        else:
             # What `_next` does, for the usual case: this is where a search spends its time.
             enabled = []
             for unit in self.live:
                 gate = unit.gate
-                if gate is None or gate(unit):
+                if gate is None or gate.shut_by is None:
                     enabled.append(unit)
-            if len(enabled) == 1 and enabled[0] is me:
-                self.alone = me.kind in _OPENS_NOTHING
-                me.gate = me.deadline_ns = None
-                return
-            self.alone = False
             if len(enabled) > 1:
+                self.alone = False
                 default = me if me in enabled else enabled[0]
                 following = self.choose(enabled, me, default)
                 if following is not default:
@@ -235,11 +245,13 @@ class Execution:
                     me.gate = me.deadline_ns = None
                     return
                 following.limit = following.steps + self._turn_steps
+            elif enabled and enabled[0] is me:
+                self.alone = me.kind in _OPENS_NOTHING
+                me.gate = me.deadline_ns = None
+                return
             else:
+                self.alone = False
                 following = self._next(me)
-        else:
-            self.alone = False
-            following = self._next(me)
         if following is not me:
             self.switches += 1
             if self.switches % MANY_SWITCHES == 0:
@@ -260,14 +272,29 @@ class Execution:
         me.write = True
         me.gate = gate
         me.deadline_ns = deadline_ns
-        me.timed_out = False
         if deadline_ns is not None and deadline_ns <= self.now_ns:  # a look, and no wait
             me.gate = me.deadline_ns = None
-            me.timed_out = True
         self.idle = 0
         if self.watcher is not None:
             self.watcher.announced(me)
         self.arrive(me)
+
+    def release(self, me: Unit, lock: object) -> None:
+        """The running unit is about to let go of a lock: a step in any case, and a point where that is asked for.
+
+        No turn ends here, and no time goes on: an execution is the same with points at releases and without, if nobody
+        else is chosen there.
+        """
+        me.steps += 1
+        if self.points_at_release and me.steps < me.limit and self.idle < IDLE_ROUNDS and not self.fair:
+            me.kind = "release"
+            me.owner = lock
+            me.variable = None
+            me.write = True
+            if self.watcher is not None:
+                self.watcher.announced(me)
+            self.arrive(me)
+        self.alone = False
 
     def look(self, me: Unit, kind: str, owner: object) -> None:
         """A point before an operation that changes nothing, such as `Event.is_set`."""
@@ -317,7 +344,7 @@ class Execution:
     def _next(self, me: Unit) -> Unit:
         live = self.live
         while True:
-            enabled = [unit for unit in live if (gate := unit.gate) is None or gate(unit)]
+            enabled = [unit for unit in live if (gate := unit.gate) is None or gate.shut_by is None]
             if enabled and (self.idle < IDLE_ROUNDS or not self.time_goes_on()):
                 break
             self.idle = 0
@@ -361,6 +388,9 @@ class Execution:
         if self.ends_at is not None and _now() > self.ends_at:
             self.end(Ending("cut"))
             return False
+        if taken > MOST_STEPS and self.grown_long is not None:
+            self.grown_long()
+            self.grown_long = None
         if taken > FREE_STEPS:
             self.fair = True
             self._turn_steps = FAIR_TURN
@@ -391,14 +421,14 @@ class Execution:
 
     def time_goes_on(self) -> bool:
         """The clock jumps to the earliest deadline; all whose deadline that is can go on. False: there is none."""
-        earliest = min((u.deadline_ns for u in self.live if u.deadline_ns is not None), default=None)
-        if earliest is None:
+        waiting = [unit for unit in self.live if unit.deadline_ns is not None]
+        if not waiting:
             return False
-        self.now_ns = max(self.now_ns, earliest)
-        due = [unit for unit in self.live if unit.deadline_ns is not None and unit.deadline_ns <= self.now_ns]
+        deadlines: list[int] = [unit.deadline_ns for unit in waiting]  # type: ignore[misc]  # of all these there is one
+        now = self.now_ns = max(self.now_ns, min(deadlines))
+        due = [unit for unit, deadline in zip(waiting, deadlines, strict=True) if deadline <= now]
         for unit in due:
             unit.gate = unit.deadline_ns = None
-            unit.timed_out = True
         if self.watcher is not None:
             self.watcher.elapsed(due)
         return True

@@ -24,8 +24,9 @@ from headway.check.recorder import Recorder
 from headway.check.report import failure, nondeterminism
 from headway.check.rewriting import Rewritten, rewritten
 from headway.check.search import Found, Search
-from headway.check.shrink import shrink
+from headway.check.shrink import beginning, shrink
 from headway.check.silence import silence
+from headway.check.stillness import Stillness, stillness
 from headway.check.token import Schedule, decode, encode
 from headway.check.verdict import Verdict
 from headway.check.visitor import Visitor
@@ -109,7 +110,7 @@ def explore(
         granularity,
         seed,
         races=races,
-        notes=(*filter(None, [inner.note, inner.gap]), *code.unreachable),
+        notes=(*filter(None, [inner.note]), *code.unreachable),
         reduced=bool(inner.note),
     )
 
@@ -135,6 +136,9 @@ def replay(
     with _prepared(scenario, options) as (search, code):
 
         def run(inner: Search) -> ScheduleFailure | Exception | None:
+            inner.releases = (
+                True  # as it may have been in the search; if it was not, that makes no difference
+            )
             # The first execution in a process imports and caches what later ones find there, and so takes other steps.
             with silence():
                 inner.first()
@@ -202,15 +206,20 @@ class _Driver:
     def _watch(self, done: Any) -> None:
         progress: tuple[object, int] = (None, 0)
         since = _now()
+        still: Stillness | None = None
         while not done.acquire(timeout=0.25):
             execution = self.inner.execution
             now = (execution, sum(unit.steps for unit in list(execution.units)) if execution else 0)
             if now != progress:
-                progress, since = now, _now()
-            elif execution is not None and _now() - since > STUCK_S:
-                raise self._uncontrolled()
+                progress, since, still = now, _now(), None
+            elif execution is not None:
+                if _now() - since > STUCK_S:
+                    raise self._uncontrolled()
+                before, still = still, stillness()
+                if still is not None and still == before:
+                    raise self._uncontrolled(for_ever=True)
 
-    def _uncontrolled(self) -> CannotControl:
+    def _uncontrolled(self, *, for_ever: bool = False) -> CannotControl:
         execution = self.inner.execution
         assert execution is not None
         frame = sys._current_frames().get(execution.ident)
@@ -218,6 +227,13 @@ class _Driver:
         where = (
             f"{short(place.f_code.co_filename)}:{place.f_lineno}" if place is not None else "an unknown place"
         )
+        if for_ever:
+            return CannotControl(
+                f"{execution.running.name} waits for ever at {where}, for something real: "
+                "each thread of this process waits for another",
+                hint="a lock that is not under control, since it was held when the search began, or made in C? "
+                "make it in the scenario, or give the scenario a stand-in",
+            )
         return CannotControl(
             f"{execution.running.name} has been at {where} for {STUCK_S:.0f} s without coming to a point",
             hint="real sockets, files, subprocesses and C code that blocks are not under control: "
@@ -260,7 +276,7 @@ def _prepared(scenario: Callable[[], Any], options: Options) -> Iterator[tuple[_
         with _controlled(checked, options) as code, doubled(checked) as keep_real:
             code.unreachable.extend(keep_real)
             for site in code.sites:
-                site.shared = None
+                site.shared = site.private_of = None
             search = Search(checked, options, visitor)
             gc.disable()
             hook.visit = visitor.visit
@@ -310,7 +326,7 @@ def _smallest(search: Search, found: Found, deviations: Deviations, most_steps: 
 
     if search.most_steps == most_steps:
         return shrink(deviations, fails)
-    smallest = shrink(deviations, fails, LIVELOCK_SECONDS)
+    smallest = shrink(beginning(deviations, fails), fails, LIVELOCK_SECONDS)
     if smallest != deviations:
         soon, search.most_steps = search.most_steps, most_steps
         ending, _, _ = search.again(smallest)

@@ -1,8 +1,14 @@
 """The hook: what rewritten code calls before each shared access."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 from headway.check.site import Site
+
+if TYPE_CHECKING:
+    from headway.check.execution import Execution
 
 Visit = Callable[[Site, object, Hashable, bool], None]
 
@@ -16,12 +22,15 @@ class Hook:
             identity. The name is an attribute's, a key or index, "" for a closure cell, or `STRUCTURE` for a container
             as a whole, which overlaps every name of that owner. At granularity "line" it is `visit(site, None, "",
             False)`. None: nothing is explored, and the access just happens.
+        plain: The execution that runs, if nobody needs to be told of accesses to what is not shared: each of them is a
+            step of the running unit, and no more. What a search does most.
     """
 
-    __slots__ = ("visit",)
+    __slots__ = ("plain", "visit")
 
     def __init__(self) -> None:
         self.visit: Visit | None = None
+        self.plain: Execution | None = None
 
 
 hook = Hook()

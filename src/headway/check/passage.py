@@ -81,7 +81,7 @@ class Passage:
     def announced(self, unit: Unit) -> None:
         """It is about to do something to a lock, or the like."""
         gate = unit.gate
-        waits = unit.kind == "yield" or (gate is not None and not gate(unit))
+        waits = unit.kind == "yield" or (gate is not None and gate.shut_by is not None)
         self._operation(unit, waits)
 
     def accessed(self, unit: Unit, site: Site, owner: object, name: Hashable, write: bool) -> None:

@@ -10,10 +10,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from headway.check.asynchronous.scenario import runnable
+from headway.check.bounds import FIRST_STEPS, MOST_STEPS
 from headway.check.carriers.greenlets import GreenletCarriers
 from headway.check.carriers.threads import ThreadCarriers
 from headway.check.ending import raised
-from headway.check.execution import MOST_STEPS, Execution
+from headway.check.execution import Execution
 from headway.check.races.lookout import Lookout
 from headway.check.strategies.bounded import Bounded
 from headway.check.strategies.contract import Plain, Strategy, Systematic
@@ -39,17 +40,13 @@ _now = time.monotonic
 
 LEARN_EVERY = 16
 """One execution in so many looks anew at what is shared."""
+LEARN_FIRST = 128
+"""Executions in the beginning in which all that go on from others learn, too."""
 WHOLE_EVERY = 8
 """One execution in so many has a point at each access, whether or not what is accessed was seen to be shared."""
-FIRST_STEPS = 500_000
-"""Points of the first execution after which it is taken for one that does not end."""
 COLLECT_EVERY = 64
 """Python's collector of cycles runs between executions only: within one it would run `__del__` at moments that no
 schedule fixes."""
-GLANCES = (
-    "all schedules at this granularity were tried, but a lock was looked at without waiting for it, and when another"
-    " unit lets go of one is no moment of its own here; granularity='opcode' has more"
-)
 Deviations = Mapping[tuple[int, int], int]
 
 
@@ -90,8 +87,10 @@ class Search:
         self.exhausted = False
         self.note = ""
         """If nothing is left to try, and that was less than all schedules: what it was."""
-        self.gap = ""
-        """If all schedules at this granularity were tried, and others could be told apart: what they are."""
+        self.releases = not self._learns
+        """Releases of locks are points: at these granularities only once a unit has looked at a lock without waiting
+        for it."""
+        self._passing: Watcher | None = None
         self.execution: Execution | None = None
         """The one that runs, for who watches from outside."""
 
@@ -99,13 +98,27 @@ class Search:
         """No execution will follow."""
         self._carriers.close()
 
-    def once(self, strategy: Strategy, watcher: Watcher | None = None) -> tuple[Ending, Execution]:
-        """Run the scenario once."""
+    def once(
+        self, strategy: Strategy, watcher: Watcher | None = None, *, passing: bool = False
+    ) -> tuple[Ending, Execution]:
+        """Run the scenario once. `passing`: if it takes long, it need not be watched, nor learnt from, to its end."""
         execution = self.execution = Execution(self._carriers, strategy, watcher)
-        execution.points_at_release = not self._learns
+        execution.points_at_release = self.releases
+        execution.plain = self._visitor.plain
         execution.most_steps = self.most_steps
         execution.ends_at = self._ends_at
+        if passing:
+            self._passing = watcher
+            execution.grown_long = (
+                self._let_pass
+            )  # holds no reference to it: executions go at once, by their count
         return execution.run(self._scenario), execution
+
+    def _let_pass(self) -> None:
+        """It may well not end: to tell so takes half a million steps, where they take twice the time otherwise."""
+        self._visitor.stop()
+        if self.execution is not None and self.execution.watcher is self._passing:
+            self.execution.watcher = None
 
     def look(self) -> Found | None:
         """Search for a schedule that fails; None: none was found."""
@@ -114,12 +127,15 @@ class Search:
         end = None if options.seconds is None else _now() + options.seconds
         systematic: Systematic = DPOR(blind=not self._watches) if options.strategy == "dpor" else Bounded()
         whole = False  # it leaves out no access
-        glances = False
+        alone = options.strategy in ("bounded", "dpor")
         seen = -1
         self.most_steps = FIRST_STEPS
         for number, strategy in enumerate(self._strategies(systematic), 1):
             goes_on = strategy is systematic
-            learns = self._learns and (goes_on or (number - 1) % LEARN_EVERY == 0)
+            learns = self._learns and (
+                (number - 1) % LEARN_EVERY == 0
+                or (goes_on and not whole and (alone or number <= LEARN_FIRST))
+            )
             if goes_on and not whole and seen != visitor.changes:
                 seen = visitor.changes
                 systematic.restart()
@@ -128,12 +144,15 @@ class Search:
                 visitor.learn()
             self._ends_at = end if number > 1 else None  # the first one says how long one takes
             watcher = self.lookout.watcher(number) if self._watches else None
-            ending, execution = self.once(strategy, watcher)
-            glances |= execution.glances and not execution.points_at_release
+            ending, execution = self.once(strategy, watcher, passing=True)
             if watcher is not None:
                 self.lookout.seen(watcher, execution)
                 self._focus.aim(self.lookout.variables, watcher.counts, watcher.starters)
-            if goes_on and systematic.diverged and seen == visitor.changes and not ending.failed:
+            if execution.glances and not self.releases:
+                self.releases = True
+                systematic.restart()
+                whole = False
+            elif goes_on and systematic.diverged and seen == visitor.changes and not ending.failed:
                 ending = raised(execution.units[0], _diverged(systematic.diverged))
             if learns:
                 visitor.learnt()
@@ -153,8 +172,7 @@ class Search:
             if systematic.exhausted and (whole or seen == visitor.changes):
                 if whole or not visitor.private:
                     self.note = systematic.note
-                    self.gap = GLANCES if glances else ""
-                    self.exhausted = not (self.note or self.gap)
+                    self.exhausted = not self.note
                     return None
                 # All schedules of what was seen to be shared. That nothing else is cannot be known so.
                 whole = True

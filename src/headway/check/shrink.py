@@ -10,13 +10,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-__all__ = ["shrink"]
+__all__ = ["beginning", "shrink"]
 
 _now = time.monotonic
 Deviations = dict[tuple[int, int], int]
 
 MOST_TRIES = 300
 MOST_SECONDS = 2.0
+
+
+def beginning(deviations: Deviations, fails: Callable[[Deviations], Deviations | None]) -> Deviations:
+    """As few of the first deviations as fail, about: 1, or 4, or 16, and so on.
+
+    What does not end is mostly decided early; and it takes long to try as long as units take turns at each point.
+
+    Args:
+        deviations: Of a schedule that fails, in their order.
+        fails: As of `shrink`.
+    """
+    items = list(deviations.items())
+    count = 1
+    while count < len(items):
+        ran = fails(dict(items[:count]))
+        if ran is not None and len(ran) < len(deviations):
+            return ran
+        count *= 4
+    return deviations
 
 
 def shrink(

@@ -21,6 +21,7 @@ class Site:
         write: May the access write? Methods of containers decide at each call.
         augmented: Is this the read or the write of an augmented assignment?
         shared: Is what is accessed here shared by several units? None: not known yet. The visitor's own.
+        private_of: A type whose objects have a variable of their own here, which is not shared; the rewriting's own.
         index: Number in the file, the same in each process for the same source text.
         decided: What the access is for each type of object seen in this run; the rewriting's own.
     """
@@ -34,6 +35,7 @@ class Site:
         "kind",
         "line",
         "name",
+        "private_of",
         "shared",
         "text",
         "write",
@@ -61,6 +63,7 @@ class Site:
         self.write = write
         self.augmented = augmented
         self.shared: bool | None = None
+        self.private_of: type | None = None
         self.index = index
         self.decided: dict[type, Any] = {}
 

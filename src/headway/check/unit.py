@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Gate", "Unit"]
+__all__ = ["NEVER", "Asks", "Gate", "Unit"]
 
-Gate = Callable[["Unit"], bool]
-"""Says whether a unit could go on with the operation that it has announced."""
+
+class Gate(Protocol):
+    """Says whether a unit could go on with the operation that it has announced.
+
+    A lock and a unit are gates themselves: an attribute is looked at for each unit at each point.
+    """
+
+    @property
+    def shut_by(self) -> object:
+        """What keeps it shut; None: it is open."""
+
+
+class Asks:
+    """A gate that is open when a function says so, which is given the unit that waits."""
+
+    __slots__ = ("_function", "_unit")
+
+    def __init__(self, function: Callable[[Unit], bool], unit: Unit) -> None:
+        self._function = function
+        self._unit = unit
+
+    @property
+    def shut_by(self) -> object:
+        """The function, unless it says so."""
+        return None if self._function(self._unit) else self._function
+
+
+class _Never:
+    """A gate that no unit goes through, until its time has come."""
+
+    shut_by = "time"
+
+
+NEVER = _Never()
 
 
 class Unit:
@@ -43,8 +75,8 @@ class Unit:
         "priority_step",
         "read_clock",
         "run",
+        "shut_by",
         "steps",
-        "timed_out",
         "unwinding",
         "variable",
         "where",
@@ -75,12 +107,13 @@ class Unit:
         self.gate: Gate | None = None
         """None: it can go on."""
         self.deadline_ns: int | None = None
-        self.timed_out = False
 
         self.limit = 0
         """Steps after which others get a turn: it may be spinning."""
         self.read_clock = False
         self.done = False
+        self.shut_by: Unit | None = self
+        """As a gate, for those who wait for its end: until then it is shut."""
         self.unwinding = False
         """The execution is over, and so is this unit: it runs only what stands in its `finally`."""
         self.locals: dict[object, Any] = {}

@@ -44,11 +44,22 @@ class Visitor:
         self._touched: dict[tuple[int, Hashable], _Touched] = {}
         self._seen: set[Site] = set()
 
+    @property
+    def plain(self) -> bool:
+        """Nobody needs to be told of accesses to what is not shared."""
+        return not (self._learning or self.everything)
+
     def learn(self) -> None:
         """The next execution learns."""
         self._learning = True
         self._touched.clear()
         self._seen.clear()
+
+    def stop(self) -> None:
+        """The execution that learns takes too long for that: of what it has not come to yet, anything may be shared."""
+        self._learning = False
+        self._seen.clear()
+        self._touched.clear()
 
     def learnt(self) -> None:
         """It is over: sites where nothing was seen that others could disturb are points no longer."""
@@ -71,7 +82,11 @@ class Visitor:
             self._note(me, site, owner, name, write)
         if execution.watcher is not None:
             execution.watcher.accessed(me, site, owner, name, write)
-        if (execution.alone or (site.shared is False and not self.everything)) and me.steps < me.limit:
+        if me.steps < me.limit and (
+            execution.alone
+            or (site.shared is False and not self.everything)
+            or (execution.fair and not execution.idle)  # its turn is not over
+        ):
             return
         me.kind = "access"
         me.owner = owner
@@ -115,6 +130,7 @@ class Visitor:
                 self.private.discard(site)
                 self.changes += 1
             site.shared = True
+            site.private_of = None
 
 
 class _Touched:

@@ -340,13 +340,7 @@ def test_nothing_of_the_program_is_kept_when_the_search_is_over() -> None:
     assert all(ref() is None for ref in gone)
 
 
-CORRECT = [
-    program for program in programs(arm="threads", kind="ok") if program.name != "pool_collects_results"
-]
-"""The one that is left out does not do the same each time: `as_completed` takes its locks in the order of addresses."""
-
-
-@pytest.mark.parametrize("program", CORRECT, ids=lambda program: program.name)
+@pytest.mark.parametrize("program", programs(arm="threads", kind="ok"), ids=lambda program: program.name)
 def test_a_correct_program_is_not_accused(program: Program) -> None:
     verdict = dpor(program.load(), granularity="access", schedules=50)
     assert verdict.reduced or verdict.exhausted or verdict.schedules == 50

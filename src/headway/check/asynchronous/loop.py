@@ -28,9 +28,11 @@ from headway.check.asynchronous.units import (
     task_of,
 )
 from headway.check.asynchronous.waits import lost, waiting_tasks
+from headway.check.bounds import SPIN
 from headway.check.doubles.clock import START_NS
 from headway.check.ending import Blocked, raised
-from headway.check.execution import SPIN, Stop
+from headway.check.execution import Stop
+from headway.check.unit import Asks
 from headway.check.world import here, world
 
 if TYPE_CHECKING:
@@ -406,7 +408,7 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
         elif due is not None and (execution.stopping or len(execution.live) == 1):
             execution.now_ns = due
         elif not self._woken:
-            execution.sync(me, "wait", self, self._is_woken, due)
+            execution.sync(me, "wait", self, Asks(self._is_woken, me), due)
             if execution.stopping:
                 raise Stop
         self._woken = False

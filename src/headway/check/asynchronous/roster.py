@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from headway.check.asynchronous.units import LoopUnit, Task, Timer, Turn
+from headway.check.bounds import SPIN
 from headway.check.ending import raised
-from headway.check.execution import SPIN, Stop
+from headway.check.execution import Stop
 
 if TYPE_CHECKING:
     from headway.check.execution import Execution

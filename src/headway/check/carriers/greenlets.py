@@ -31,7 +31,9 @@ class _Carrier:
 
     def _loop(self, *_: object) -> None:
         idle = self.carriers.idle
-        while self.task is not None:
+        while True:  # its condition would keep CPython 3.11 from making this faster
+            if self.task is None:
+                return
             execution, unit = self.task
             self.task = None
             following = execution.body(unit)

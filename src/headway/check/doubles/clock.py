@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from headway.check.unit import NEVER
 from headway.check.world import here, world
 
 __all__ = ["DOUBLES", "EPOCH_NS", "START_NS"]
@@ -31,11 +32,7 @@ def sleep(seconds: Any, /) -> None:
     if seconds == 0:
         execution.give_way(me)
     else:
-        execution.sync(me, "sleep", None, _never, execution.now_ns + max(1, round(seconds * 1e9)))
-
-
-def _never(unit: object) -> bool:
-    return False
+        execution.sync(me, "sleep", None, NEVER, execution.now_ns + max(1, round(seconds * 1e9)))
 
 
 def _reader(name: str, base_ns: int) -> Callable[[], Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headway.check.doubles.lock import RLock, seconds_to_ns
 from headway.check.place import Place
+from headway.check.unit import Asks
 from headway.check.world import here, world
 
 if TYPE_CHECKING:
@@ -62,14 +63,12 @@ class Condition(Place):
         assert execution is not None
         if not self._lock._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
-        if execution.points_at_release:
-            execution.sync(me, "release", self._lock)
-        execution.alone = False
+        execution.release(me, self._lock)
         deadline = _deadline(timeout)
         self._waiters.append(me)
         saved = self._lock._release_save()
         try:
-            execution.sync(me, "wait", self, self._notified, deadline)
+            execution.sync(me, "wait", self, Asks(self._notified, me), deadline)
             notified = me not in self._waiters
             if notified and execution.watcher is not None:
                 execution.watcher.acquired(me, self)
@@ -207,7 +206,7 @@ class Event(Place):
             # Who stands in line is woken by `set`, whether or not a `clear` comes before it runs.
             self._waiters.append(me)
             try:
-                execution.sync(me, "wait", self, self._woken, _deadline(timeout))
+                execution.sync(me, "wait", self, Asks(self._woken, me), _deadline(timeout))
                 woken = me not in self._waiters
             finally:
                 if me in self._waiters:
@@ -256,7 +255,7 @@ class Semaphore(Place):
         execution = world.execution
         assert execution is not None
         if blocking:
-            execution.sync(me, "acquire", self, self._positive, _deadline(timeout))
+            execution.sync(me, "acquire", self, Asks(self._positive, me), _deadline(timeout))
         else:
             execution.sync(me, "try", self)
         if self._value <= 0 and not me.unwinding:

@@ -29,24 +29,27 @@ def seconds_to_ns(seconds: float) -> int:
 
 
 def deadline_of(execution: Execution, blocking: bool, timeout: float) -> int | None:
-    """When an acquire gives up, or None; with the errors of the real thing."""
+    """When an acquire of a lock gives up, or None; with the errors of the real thing."""
     if not blocking and timeout != -1:
         raise ValueError("can't specify a timeout for a non-blocking call")
     if timeout < 0 and timeout != -1:
         raise ValueError("timeout value must be a non-negative number")
+    if not blocking or timeout == 0:
+        execution.glances = True
     return None if timeout == -1 else execution.now_ns + seconds_to_ns(timeout)
 
 
 class Lock(Place):
     """A `threading.Lock` at points. Outside an execution it is a real one."""
 
-    __slots__ = ("_execution", "_holder")
+    __slots__ = ("_execution", "shut_by")
     noun = "lock"
 
     def __init__(self) -> None:
         super().__init__()
         self._execution: Execution | None = None
-        self._holder: Unit | None = None
+        self.shut_by: Unit | None = None
+        """The unit that has it."""
         self._real = _allocate_lock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -56,30 +59,28 @@ class Lock(Place):
             return bool(self._real.acquire(blocking, timeout))
         if self._execution is not execution:  # what an execution before left locked is free
             self._execution = execution
-            self._holder = None
+            self.shut_by = None
         me = execution.running
         if blocking and timeout == -1:
             # What `sync` does, for what programs do most.
             me.steps += 1
             me.kind = "acquire"
             me.owner = self
-            me.variable = me.deadline_ns = None
+            me.variable = None
             me.write = True
-            me.gate = self._free
-            me.timed_out = False
+            me.gate = self
             execution.idle = 0
             if execution.watcher is not None:
                 execution.watcher.announced(me)
             execution.arrive(me)
         elif blocking:
-            execution.sync(me, "acquire", self, self._free, deadline_of(execution, blocking, timeout))
+            execution.sync(me, "acquire", self, self, deadline_of(execution, blocking, timeout))
         else:
             deadline_of(execution, blocking, timeout)
-            execution.glances = True
             execution.sync(me, "try", self)
-        if self._holder is not None and not me.unwinding:
+        if self.shut_by is not None and not me.unwinding:
             return False
-        self._holder = me
+        self.shut_by = me
         me.held.add(self)
         if execution.watcher is not None:
             execution.watcher.acquired(me, self)
@@ -98,15 +99,17 @@ class Lock(Place):
             return
         me = execution.running
         if execution.points_at_release:
-            execution.sync(me, "release", self)
-        execution.alone = False
-        holder = self._holder
+            execution.release(me, self)
+        else:  # what `release` does, for what programs do most
+            me.steps += 1
+            execution.alone = False
+        holder = self.shut_by
         if holder is None or self._execution is not execution:
             if me.unwinding:
                 return
             raise RuntimeError("release unlocked lock")
         holder.held.discard(self)
-        self._holder = None
+        self.shut_by = None
         if execution.watcher is not None:
             execution.watcher.released(me, self)
 
@@ -117,20 +120,17 @@ class Lock(Place):
             return bool(self._real.locked())
         execution.glances = True
         execution.sync(execution.running, "locked", self)
-        return self._holder is not None and self._execution is execution
+        return self.shut_by is not None and self._execution is execution
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
 
     @property
     def held_by(self) -> Unit | None:
         """The unit that has it."""
-        return self._holder
-
-    def _free(self, unit: Unit) -> bool:
-        return self._holder is None
+        return self.shut_by
 
     def _is_owned(self) -> bool:  # for Condition: as the real one tells it
-        return self._holder is not None or self._real.locked()
+        return self.shut_by is not None or self._real.locked()
 
     def _release_save(self) -> None:
         execution = world.execution
@@ -138,7 +138,7 @@ class Lock(Place):
             self._real.release()
             return
         execution.running.held.discard(self)
-        self._holder = None
+        self.shut_by = None
         if execution.watcher is not None:
             execution.watcher.released(execution.running, self)
 
@@ -146,7 +146,7 @@ class Lock(Place):
         self.acquire()
 
     def _at_fork_reinit(self) -> None:
-        self._holder = None
+        self.shut_by = None
         self._real = _allocate_lock()
 
     def __repr__(self) -> str:
@@ -157,13 +157,14 @@ class Lock(Place):
 class RLock(Place):
     """A `threading.RLock` at points. Taking it again is no point: nobody else can tell."""
 
-    __slots__ = ("_count", "_execution", "_holder")
+    __slots__ = ("_count", "_execution", "shut_by")
     noun = "lock"
 
     def __init__(self) -> None:
         super().__init__()
         self._execution: Execution | None = None
-        self._holder: Unit | None = None
+        self.shut_by: Unit | None = None
+        """The unit that has it."""
         self._count = 0
         self._real = _real_rlock()
 
@@ -174,21 +175,20 @@ class RLock(Place):
             return bool(self._real.acquire(blocking, timeout))
         if self._execution is not execution:
             self._execution = execution
-            self._holder = None
+            self.shut_by = None
             self._count = 0
         me = execution.running
-        if self._holder is me:
+        if self.shut_by is me:
             self._count += 1
             return True
         if blocking:
-            execution.sync(me, "acquire", self, self._free, deadline_of(execution, blocking, timeout))
+            execution.sync(me, "acquire", self, self, deadline_of(execution, blocking, timeout))
         else:
             deadline_of(execution, blocking, timeout)
-            execution.glances = True
             execution.sync(me, "try", self)
-        if self._holder is not None and not me.unwinding:
+        if self.shut_by is not None and not me.unwinding:
             return False
-        self._holder = me
+        self.shut_by = me
         self._count = 1
         me.held.add(self)
         if execution.watcher is not None:
@@ -204,16 +204,14 @@ class RLock(Place):
             self._real.release()
             return
         me = execution.running
-        if self._holder is not me or self._execution is not execution:
+        if self.shut_by is not me or self._execution is not execution:
             if me.unwinding:
                 return
             raise RuntimeError("cannot release un-acquired lock")
         if self._count > 1:
             self._count -= 1
             return
-        if execution.points_at_release:
-            execution.sync(me, "release", self)
-        execution.alone = False
+        execution.release(me, self)
         self._release_save()
 
     def __exit__(self, *exc: object) -> None:
@@ -226,21 +224,18 @@ class RLock(Place):
             return bool(self._real.locked())
         execution.glances = True
         execution.sync(execution.running, "locked", self)
-        return self._holder is not None and self._execution is execution
+        return self.shut_by is not None and self._execution is execution
 
     @property
     def held_by(self) -> Unit | None:
         """The unit that has it."""
-        return self._holder
-
-    def _free(self, unit: Unit) -> bool:
-        return self._holder is None
+        return self.shut_by
 
     def _is_owned(self) -> bool:
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
             return bool(self._real._is_owned())
-        return self._holder is execution.running and self._execution is execution
+        return self.shut_by is execution.running and self._execution is execution
 
     def _recursion_count(self) -> int:
         return self._count if self._is_owned() else 0
@@ -249,11 +244,11 @@ class RLock(Place):
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
             return self._real._release_save()
-        if self._holder is not execution.running:
+        if self.shut_by is not execution.running:
             raise RuntimeError("cannot release un-acquired lock")
         count, self._count = self._count, 0
-        self._holder.held.discard(self)
-        self._holder = None
+        self.shut_by.held.discard(self)
+        self.shut_by = None
         if execution.watcher is not None:
             execution.watcher.released(execution.running, self)
         return count
@@ -267,11 +262,11 @@ class RLock(Place):
         self._count = saved
 
     def _at_fork_reinit(self) -> None:
-        self._holder = None
+        self.shut_by = None
         self._count = 0
         self._real = _real_rlock()
 
     def __repr__(self) -> str:
-        status = "unlocked" if self._holder is None else "locked"
-        owner = 0 if self._holder is None else self._holder.ident
+        status = "unlocked" if self.shut_by is None else "locked"
+        owner = 0 if self.shut_by is None else self.shut_by.ident
         return f"<{status} _thread.RLock object owner={owner} count={self._count} at {id(self):#x}>"

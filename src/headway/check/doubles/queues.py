@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headway.check.doubles.lock import seconds_to_ns
 from headway.check.place import Place
+from headway.check.unit import Asks
 from headway.check.world import here, world
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class SimpleQueue(Place):
         execution = world.execution
         assert execution is not None
         deadline = None if timeout is None or not block else execution.now_ns + seconds_to_ns(timeout)
-        execution.sync(me, "wait" if block else "try", self, self._filled if block else None, deadline)
+        gate = Asks(self._filled, me) if block else None
+        execution.sync(me, "wait" if block else "try", self, gate, deadline)
         if not self._items:
             raise queue.Empty
         if execution.watcher is not None:

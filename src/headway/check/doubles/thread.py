@@ -14,9 +14,10 @@ from headway.check.doubles.condition import Event
 from headway.check.unit import Unit
 from headway.check.world import here, world
 
-__all__ = ["METHODS", "counters", "fresh_names", "get_ident", "main_thread", "start_new_thread"]
+__all__ = ["METHODS", "counters", "fresh_names", "get_ident", "main_thread", "orders", "start_new_thread"]
 
 # Taken before anything is doubled.
+_Thread = threading.Thread
 _real_init = threading.Thread.__init__
 _real_start = threading.Thread.start
 _real_join = threading.Thread.join
@@ -44,7 +45,7 @@ class _Counter:
         return self.following - 1
 
 
-_orders, _names, _pools = _Counter(1), _Counter(1), _Counter(0)
+orders, _names, _pools = _Counter(1), _Counter(1), _Counter(0)
 
 
 def _unit_of(thread: threading.Thread) -> Unit | None:
@@ -132,7 +133,7 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
     execution = world.execution
     assert execution is not None
     deadline = None if timeout is None else execution.now_ns + max(0, round(timeout * 1e9))
-    execution.sync(me, "join", unit, lambda _: unit.done, deadline)
+    execution.sync(me, "join", unit, unit, deadline)
     if unit.done and execution.watcher is not None:
         execution.watcher.joined(me, unit)
 
@@ -158,7 +159,7 @@ def counters() -> list[tuple[Any, str, Any]]:
 
 def fresh_names() -> None:
     """The threads of each execution are called Thread-1, Thread-2, and so on."""
-    for counter in (_orders, _names, _pools):
+    for counter in (orders, _names, _pools):
         counter.following = counter.first
 
 
@@ -177,43 +178,47 @@ class _Started(Event):
 _EACH = ("_target", "_name", "_args", "_kwargs", "_daemonic", "_started", "_stderr")
 """What is not the same for all new threads, besides the handle."""
 _SAME = {name: value for name, value in vars(_example).items() if name not in (*_EACH, _HANDLE)}
+_SAME["_headway_unit"] = None
 _make_handle: Any = type(vars(_example)[_HANDLE]) if _HANDLE else None
 
 
-def initialize(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
-    """As `threading.Thread.__init__`."""
-    me = here()
-    if me is None:
-        _real_init(self, *args, **kwargs)
-        return
-    self.__dict__["_headway_unit"] = None
-    if args or not kwargs.keys() <= _USUAL or type(self).__setattr__ is not object.__setattr__:
-        _real_init(self, *args, **kwargs)
-    else:
-        _initialize(self, me, **kwargs)
-
-
 _NAMELESS = object()
-_USUAL = frozenset({"target", "name", "args", "kwargs", "daemon"})
 
 
-def _initialize(
-    thread: threading.Thread,
-    me: Unit,
+def initialize(
+    self: threading.Thread,
+    group: Any = None,
     target: Any = None,
     name: Any = None,
     args: Any = (),
     kwargs: Any = None,
+    *,
     daemon: bool | None = None,
+    **others: Any,
 ) -> None:
-    """As Python's own in fewer steps, and not noted in a set of all threads, where each would look for its place."""
+    """As `threading.Thread.__init__`, in fewer steps.
+
+    It is not noted in the set of all threads, where each would look for its place.
+    """
+    me = here()
+    kind = type(self)
+    if (
+        me is None
+        or group is not None
+        or others
+        or (kind is not _Thread and kind.__setattr__ is not object.__setattr__)
+    ):
+        if me is not None:
+            self.__dict__["_headway_unit"] = None
+        _real_init(self, group, target, name, args, kwargs, daemon=daemon, **others)
+        return
     if name:
         name = str(name)
     else:
         name = f"Thread-{_threading._counter()}"
         if target is not None and (called := getattr(target, "__name__", _NAMELESS)) is not _NAMELESS:
             name += f" ({called})"
-    state = thread.__dict__
+    state = self.__dict__
     state.update(_SAME)
     state["_target"] = target
     state["_name"] = name
@@ -233,7 +238,7 @@ def place_in_set(self: threading.Thread) -> int:
         return object.__hash__(self)
     order: int | None = state.get("_headway_order")
     if order is None:
-        order = state["_headway_order"] = _orders()
+        order = state["_headway_order"] = orders()
     return order
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from headway.check.asynchronous.ready import take
 from headway.check.asynchronous.refusing import refuse
 from headway.check.asynchronous.units import CALLBACK, STEP, YIELD, LoopUnit
+from headway.check.bounds import SPIN
 from headway.check.doubles.clock import EPOCH_NS
-from headway.check.execution import SPIN, Stop
+from headway.check.execution import Stop
 from headway.check.greenlets.watchers import Callback, Watcher
+from headway.check.unit import Asks
 from headway.check.world import here, world
 
 if TYPE_CHECKING:
@@ -205,11 +207,11 @@ class GreenletLoop:
             if len(execution.live) == 1:
                 return False
             if not self._woken:
-                execution.sync(me, "wait", self, lambda _: self._woken, due)
+                execution.sync(me, "wait", self, Asks(lambda _: self._woken, me), due)
         elif len(execution.live) == 1:
             execution.now_ns = max(execution.now_ns, due)
         elif due > execution.now_ns and not self._woken:
-            execution.sync(me, "wait", self, lambda _: self._woken, due)
+            execution.sync(me, "wait", self, Asks(lambda _: self._woken, me), due)
         self._woken = False
         self._ring()
         return True

@@ -4,6 +4,7 @@ Most take the object that is about to be accessed, announce the access, and give
 the user's own code. They are the hot path of every schedule: one look-up by type says what an access is.
 """
 
+import _thread
 import builtins
 import operator
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ from headway.check.rewriting.instances import (
 )
 from headway.check.site import STRUCTURE, Site
 
+_get_ident = _thread.get_ident  # taken before anything is doubled
+
 # What rewritten code calls itself; C functions, which leave no frame between the user's code and its objects. They are
 # objects of their own: whoever watches calls can tell these from the program's.
 globals = partial(builtins.globals)  # noqa: A001
@@ -45,6 +48,14 @@ call_unpacked = partial(operator.call)
 def before_attribute(owner: Any, site: Site) -> Any:
     """Announce `owner.name`."""
     __tracebackhide__ = True
+    if type(owner) is site.private_of:  # what follows does no more, for most of all accesses
+        execution = hook.plain
+        if execution is not None and execution.ident == _get_ident():
+            me = execution.running
+            steps = me.steps + 1
+            if steps < me.limit:
+                me.steps = steps
+                return owner
     visit = hook.visit
     if visit is not None:
         try:
@@ -52,6 +63,8 @@ def before_attribute(owner: Any, site: Site) -> Any:
         except KeyError:
             how = site.decided[type(owner)] = decide_read(type(owner), site.name)
         if how == 1:  # INSTANCE; a global would cost a look-up
+            if site.shared is False:
+                site.private_of = type(owner)
             visit(site, owner, site.name, False)
         elif how:
             variable = read_variable(owner, site.name, how)
@@ -66,6 +79,14 @@ before_callee = before_attribute
 def before_attribute_write(owner: Any, site: Site) -> Any:
     """Announce `owner.name = …` or `del owner.name`."""
     __tracebackhide__ = True
+    if type(owner) is site.private_of:
+        execution = hook.plain
+        if execution is not None and execution.ident == _get_ident():
+            me = execution.running
+            steps = me.steps + 1
+            if steps < me.limit:
+                me.steps = steps
+                return owner
     visit = hook.visit
     if visit is not None:
         try:
@@ -73,6 +94,8 @@ def before_attribute_write(owner: Any, site: Site) -> Any:
         except KeyError:
             how = site.decided[type(owner)] = decide_write(type(owner), site.name)
         if how == 1:  # INSTANCE
+            if site.shared is False:
+                site.private_of = type(owner)
             visit(site, owner, site.name, True)
         elif how:
             variable = written_variable(owner, site.name, how)
@@ -313,6 +336,14 @@ def before_whole(owner: Any, site: Site) -> Any:
 
 def _step(site: Site, owner: Any) -> None:
     __tracebackhide__ = True
+    if site.shared is False:
+        execution = hook.plain
+        if execution is not None and execution.ident == _get_ident():
+            me = execution.running
+            steps = me.steps + 1
+            if steps < me.limit:
+                me.steps = steps
+                return
     visit = hook.visit
     if visit is not None:
         visit(site, owner, STRUCTURE, False)

@@ -47,6 +47,7 @@ class Run:
         for site in self.sites:
             if site.decided:
                 site.decided.clear()
+                site.private_of = None
 
 
 run = Run()

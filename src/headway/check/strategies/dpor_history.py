@@ -149,7 +149,7 @@ class History:
             self._does(unit, Operation(self._names.of(owner), STRUCTURE, TAKES))
 
     def released(self, unit: Unit, owner: object) -> None:
-        """The release of a lock is not announced."""
+        """The release of a lock need not have been announced."""
         if unit.inner or self._execution.stopping:
             return
         if isinstance(owner, Lock | RLock):
@@ -199,6 +199,10 @@ class History:
         if owner is None:
             self._anything.add(unit.number)
             return None
+        if kind == "release" and isinstance(
+            owner, Lock | RLock
+        ):  # of one that is no point only `released` tells
+            return Operation(self._names.of(owner), STRUCTURE, FREES)
         looks = not unit.write or kind in _LOOKS or (kind == "wait" and isinstance(owner, Condition | Signal))
         return Operation(
             self._names.of(owner), STRUCTURE, READS if looks else WRITES, waits=unit.gate is not None
@@ -256,4 +260,4 @@ class History:
 
 
 def _can_go_on(unit: Unit) -> bool:
-    return unit.gate is None or unit.gate(unit)
+    return unit.gate is None or unit.gate.shut_by is None
