@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,35 @@ def test_the_quick_benchmark_prints_a_ratio_for_every_program(tmp_path: Path) ->
     for tools in results.values():
         assert [tool["tool"] for tool in tools] == ["headway", "plain"]
         assert all(tool["failed"] == "" and tool["traced_runs"][0]["wall_s"] > 0 for tool in tools)
+
+
+@pytest.mark.native
+@pytest.mark.timeout(120)
+def test_the_share_of_the_tracer_is_counted_where_perf_is_and_else_it_says_what_to_install(
+    tmp_path: Path,
+) -> None:
+    perf = shutil.which("perf")
+    if (
+        perf
+        and subprocess.run([perf, "record", "-q", "-o", tmp_path / "data", "true"], check=False).returncode
+    ):
+        perf = None  # it is not allowed here
+    script = [sys.executable, str(BENCHMARKS / "trace_share.py"), "--quick", "--only", "turns"]
+    found = subprocess.run(
+        script,
+        env={**os.environ, "PATH": os.path.dirname(perf) if perf else "", "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if perf:
+        assert re.search(r"^turns +\d+ +\d+\.\d\d% +\d+\.\d\d%$", found.stdout, re.MULTILINE), found
+    else:
+        assert (found.returncode, found.stderr) == (
+            1,
+            "perf is not installed: on Debian, apt-get install linux-perf\n",
+        )
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
