@@ -88,8 +88,8 @@ class Climb:
             workers = known.workers
             if left_ns is not None and not known.over:
                 workers = max(min(MOST, STEP * workers, _worth(left_ns)), FIRST)
-            if fixed is None:
-                why(f"threads: {known.workers} gave {known.rate:.3g} calls/s the last time, now {workers}")
+            rate = f"{known.rate:.3g} calls/s"
+            why(f"threads: calls waited the last time, {known.workers} gave {rate}: now {fixed or workers}")
         self._backend.resize(fixed or workers)
 
     def look(self, seen: Window, left_ns: float) -> bool:

@@ -61,15 +61,9 @@ def life_of(
     open_ns = end - since if since and Kind.NONE < kind < Kind.BURST else 0
     if open_ns:
         totals[kind] += open_ns
-    astray = end - start - int(totals.sum())
-    # Subtle: a thread killed inside its critical section leaves a slot that is off by one interval.
-    if astray > 0:
-        totals[UNKNOWN] += astray
-    while (excess := int(totals.sum()) - (end - start)) > 0:
-        largest = int(totals.argmax())
-        totals[largest] -= min(excess, int(totals[largest]))
+    astray = make_add_up(totals, end - start)
 
-    ready, other = _off_core_at_end(slot, kind, 0 if own_end else open_ns, off_share)
+    ready, other = _off_core_at_end(slot, open_ns, off_share)
     for k, i in ((Kind.PYTHON, 0), (Kind.NATIVE, 1)):
         r = min(int(slot["ready_cpu_ns"][i]) + ready[i], int(totals[k]))
         o = min(int(slot["off_other_ns"][i]) + other[i], int(totals[k]) - r)
@@ -82,6 +76,23 @@ def life_of(
     return Life(
         start, end, bool(own_end) or process_ended, not own_end, totals, (sum(ready), sum(other)), astray
     )
+
+
+def make_add_up(totals: Ints, life_ns: int) -> int:
+    """Make totals add up to a life, in place: what is missing is unknown, what is too much goes off the largest.
+
+    Both are 0 but for what was just being written when its process was killed: that is off by one interval.
+
+    Returns:
+        What was missing; negative if it was too much.
+    """
+    astray = life_ns - int(totals.sum())
+    if astray > 0:
+        totals[UNKNOWN] += astray
+    while (excess := int(totals.sum()) - life_ns) > 0:
+        largest = int(totals.argmax())
+        totals[largest] -= min(excess, int(totals[largest]))
+    return astray
 
 
 def off_share_of(slots: list[Any], lives: list[Life], cpu_ns: int) -> float:
@@ -101,14 +112,12 @@ def off_share_of(slots: list[Any], lives: list[Life], cpu_ns: int) -> float:
     unread = 0
     for slot, life in zip(slots, lives, strict=True):
         if life.open and not int(slot["flags"]) & ThreadFlag.CPU_AT_END:
-            kind = int(slot["kind"])
-            open_ns = life.end_ns - int(slot["since_ns"]) if kind in (Kind.PYTHON, Kind.NATIVE) else 0
-            unread += int(slot["window_run_ns"].sum()) + max(open_ns, 0)
+            unread += sum(_unread_ns(slot, max(life.end_ns - int(slot["since_ns"]), 0)))
     seems = sum(int(life.totals[k]) for life in lives for k in (Kind.PYTHON, Kind.NATIVE, RUNNING))
     return min(1.0, max(0, seems - cpu_ns) / unread) if unread else 0.0
 
 
-def _off_core_at_end(slot: Any, kind: int, open_ns: int, off_share: float) -> tuple[list[int], list[int]]:
+def _off_core_at_end(slot: Any, open_ns: int, off_share: float) -> tuple[list[int], list[int]]:
     """Off-core time since the last reading of the thread's CPU clock: ready and other, of PYTHON and NATIVE.
 
     Known where the ending thread read the clocks of the others; else by `off_share`. CPU time spent inside blocking
@@ -116,10 +125,7 @@ def _off_core_at_end(slot: Any, kind: int, open_ns: int, off_share: float) -> tu
     """
     if int(slot["end_ns"]):
         return [0, 0], [0, 0]
-    running = [
-        int(window) + (open_ns if kind == k else 0)
-        for window, k in zip(slot["window_run_ns"], (Kind.PYTHON, Kind.NATIVE), strict=True)
-    ]
+    running = _unread_ns(slot, open_ns)
     if not int(slot["flags"]) & ThreadFlag.CPU_AT_END:
         return [0, 0], [int(ns * off_share) for ns in running]
     whole = sum(running)
@@ -131,3 +137,12 @@ def _off_core_at_end(slot: Any, kind: int, open_ns: int, off_share: float) -> tu
     ready_native = min(off_ready * running[1] // whole, off_native)
     ready_python = min(off_ready - ready_native, off - off_native)
     return [ready_python, ready_native], [off - off_native - ready_python, off_native - ready_native]
+
+
+def _unread_ns(slot: Any, open_ns: int) -> list[int]:
+    """How long a thread seems to have run since its CPU clock was last read, with its last state: PYTHON, NATIVE."""
+    kind, (python, native) = int(slot["kind"]), slot["window_run_ns"]
+    return [
+        int(python) + (open_ns if kind == Kind.PYTHON else 0),
+        int(native) + (open_ns if kind == Kind.NATIVE else 0),
+    ]

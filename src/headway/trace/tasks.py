@@ -12,6 +12,7 @@ from headway.trace.format import NOBODY, InnerFlag, InnerKind, Ints, Kind
 from headway.trace.image import ProcessImage
 from headway.trace.interval import KINDS, LOOP, RUNNING, UNKNOWN
 from headway.trace.stacks import Frame, Stacks, own_frame
+from headway.trace.states import make_add_up
 from headway.trace.unit import Unit
 from headway.units import UnitKind
 
@@ -215,13 +216,7 @@ def _totals(entry: Any, image: ProcessImage, end_ns: int) -> Ints:
     # Of a step that had not ended, it is not known what the thread did in it.
     kind = LOOP if state == Kind.NONE else state if Kind.LOCK <= state <= Kind.OTHER else RUNNING
     totals[kind] += open_ns
-    astray = end_ns - start - int(totals.sum())
-    # Subtle: one that is just being written is off by one interval.
-    if astray > 0:
-        totals[UNKNOWN] += astray
-    while (excess := int(totals.sum()) - (end_ns - start)) > 0:
-        largest = int(totals.argmax())
-        totals[largest] -= min(excess, int(totals[largest]))
+    make_add_up(totals, end_ns - start)
     return totals
 
 
