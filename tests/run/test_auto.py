@@ -56,6 +56,16 @@ def test_calls_that_wait_go_to_threads() -> None:
     assert any("wait" in reason for reason in stage.why)
 
 
+@pytest.mark.parametrize("workers", [None, 40])
+def test_a_function_that_waited_before_begins_on_threads_and_the_report_says_why(workers: int | None) -> None:
+    report_of(pause, 300)
+    results = headway.map(pause, range(100), workers=workers)
+    assert list(results) == list(range(100))
+    (stage,) = results.report().stages
+    assert stage.on == "threads"
+    assert stage.why[0].startswith("threads: calls waited the last time, ")
+
+
 @several_cores
 def test_busy_python_calls_go_to_processes_or_to_threads_without_a_gil() -> None:
     (stage,) = report_of(spin, 150).stages
