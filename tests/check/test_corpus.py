@@ -18,9 +18,8 @@ SEEDS = [int(seed) for seed in os.environ.get("HEADWAY_SEEDS", "0").split(",")]
 KINDS = {"failure": {"exception"}, "lost-wakeup": {"lost-wakeup", "deadlock"}}
 """What a program of a kind may be found to be. To lose a wake-up is to wait for ever, too."""
 
-THREADS = programs(arm="threads")
-BUGGY = [program for program in THREADS if program.kind != "ok"]
-CORRECT = [program for program in THREADS if program.kind == "ok"]
+BUGGY = [program for program in programs() if program.kind != "ok"]
+CORRECT = programs(kind="ok")
 
 
 class Told(NamedTuple):
@@ -62,7 +61,7 @@ AGAIN = """
 import json, sys
 from corpus import programs
 from headway import ScheduleFailure, replay
-known = {program.name: program for program in programs(arm="threads")}
+known = {program.name: program for program in programs()}
 for name, token, kind in json.load(sys.stdin):
     try:
         replay(known[name].load(), token)

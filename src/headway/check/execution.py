@@ -7,24 +7,15 @@ among the units that could go on. So the choices alone decide what happens, and 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from headway.check.bounds import (
-    FAIR_TURN,
-    FREE_STEPS,
-    IDLE_ROUNDS,
-    MANY_SWITCHES,
-    MOST_STEPS,
-    SPIN,
-    TICK_NS,
-    TURN,
-)
+from headway.check.bounds import IDLE_ROUNDS, MANY_SWITCHES, MOST_STEPS, SPIN
 from headway.check.doubles.thread import fresh_names
-from headway.check.ending import OK, Ending, deadlock, livelock, raised
+from headway.check.ending import OK, Ending, deadlock, raised
 from headway.check.hook import hook
+from headway.check.turns import next_turn, tally
 from headway.check.unit import Gate, Unit
 from headway.check.world import world
 
@@ -34,9 +25,6 @@ if TYPE_CHECKING:
     from headway.check.watcher import Watcher
 
 __all__ = ["Execution", "Stop"]
-
-# Taken before anything is doubled.
-_now = time.monotonic
 
 _OPENS_NOTHING = frozenset({"access", "acquire", "try", "join", "start", "is_set", "is_alive"})
 """Operations after which nobody can go on who could not before. What others do after their point may open a gate."""
@@ -97,7 +85,8 @@ class Execution:
         """Times that units offered their turn since anything changed."""
         self.fair = False
         """Turns are given in order, and no longer as the strategy likes."""
-        self._turn_steps = SPIN
+        self.turn_steps = SPIN
+        """Points that a turn has."""
 
     # ---- the run ----
 
@@ -244,7 +233,7 @@ class Execution:
                 if following is me:
                     me.gate = me.deadline_ns = None
                     return
-                following.limit = following.steps + self._turn_steps
+                following.limit = following.steps + self.turn_steps
             elif enabled and enabled[0] is me:
                 self.alone = me.kind in _OPENS_NOTHING
                 me.gate = me.deadline_ns = None
@@ -287,25 +276,13 @@ class Execution:
         """
         me.steps += 1
         if self.points_at_release and me.steps < me.limit and self.idle < IDLE_ROUNDS and not self.fair:
-            me.kind = "release"
-            me.owner = lock
-            me.variable = None
-            me.write = True
-            if self.watcher is not None:
-                self.watcher.announced(me)
-            self.arrive(me)
+            self._announce(me, "release", lock, write=True)
         self.alone = False
 
     def look(self, me: Unit, kind: str, owner: object) -> None:
         """A point before an operation that changes nothing, such as `Event.is_set`."""
         me.steps += 1
-        me.kind = kind
-        me.owner = owner
-        me.variable = None
-        me.write = False
-        if self.watcher is not None:
-            self.watcher.announced(me)
-        self.arrive(me)
+        self._announce(me, kind, owner, write=False)
 
     def read_clock(self, me: Unit) -> int:
         """The time in ns since the start. No point, but a unit that only watches the clock makes it go on."""
@@ -318,13 +295,17 @@ class Execution:
     def give_way(self, me: Unit) -> None:
         """A point at which others come first, as `time.sleep(0)`."""
         me.steps += 1
-        me.kind = "yield"
-        me.owner = me.variable = None
-        me.write = False
+        me.limit = 0
         self.idle += 1
+        self._announce(me, "yield", None, write=False)
+
+    def _announce(self, me: Unit, kind: str, owner: object, *, write: bool) -> None:
+        me.kind = kind
+        me.owner = owner
+        me.variable = None
+        me.write = write
         if self.watcher is not None:
             self.watcher.announced(me)
-        me.limit = 0
         self.arrive(me)
 
     def stopped(self, me: Unit) -> None:
@@ -352,7 +333,7 @@ class Execution:
                 return self._stuck()
         default = None
         if me.steps >= me.limit:
-            default = self._turn(me, enabled)
+            default = next_turn(self, me, enabled)
             if self.stopping:
                 return self.units[0]
         chosen = enabled[0]
@@ -363,38 +344,8 @@ class Execution:
             if chosen is not default:
                 self.deviations[me.number, me.steps] = chosen.number
         if chosen is not me:
-            chosen.limit = chosen.steps + self._turn_steps
+            chosen.limit = chosen.steps + self.turn_steps
         return chosen
-
-    def _turn(self, me: Unit, enabled: list[Unit]) -> Unit | None:
-        """It is the turn of others: they alone are left to choose from."""
-        if me.read_clock:
-            me.read_clock = False
-            self.now_ns += TICK_NS
-        if not self.tally(me):
-            return None
-        if len(enabled) > 1 and me in enabled:
-            enabled.remove(me)
-        later = [unit for unit in enabled if unit.number > me.number]
-        return later[0] if later else enabled[0]
-
-    def tally(self, me: Unit) -> bool:
-        """Has it gone on for too long? Then turns are given fairly, and at last there is an end: False."""
-        me.limit = me.steps + self._turn_steps
-        taken = sum(unit.steps * (TURN if unit.inner else 1) for unit in self.units)
-        if taken > self.most_steps:
-            self.end(livelock(self.live, taken))
-            return False
-        if self.ends_at is not None and _now() > self.ends_at:
-            self.end(Ending("cut"))
-            return False
-        if taken > MOST_STEPS and self.grown_long is not None:
-            self.grown_long()
-            self.grown_long = None
-        if taken > FREE_STEPS:
-            self.fair = True
-            self._turn_steps = FAIR_TURN
-        return True
 
     def pick(self, units: list[Unit], me: Unit, default: Unit) -> Unit:
         """One of several units that share a carrier, such as the tasks of a loop: a choice like any other.
@@ -405,7 +356,7 @@ class Execution:
             default: The choice that changes nothing.
         """
         if me.steps >= me.limit:
-            self.tally(me)
+            tally(self, me)
             if me in units and len(units) > 1:
                 units.remove(me)
                 if default is me:
@@ -416,7 +367,7 @@ class Execution:
             if chosen is not default:
                 self.deviations[me.number, me.steps] = chosen.number
         if chosen is not me:
-            chosen.limit = chosen.steps + self._turn_steps
+            chosen.limit = chosen.steps + self.turn_steps
         return chosen
 
     def time_goes_on(self) -> bool:

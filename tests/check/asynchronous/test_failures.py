@@ -76,11 +76,23 @@ def test_a_signal_that_was_given_too_early_is_a_lost_wake_up() -> None:
     )
 
 
-def test_a_task_that_waits_for_a_queue_that_nobody_fills_is_a_lost_wake_up() -> None:
-    async def scenario() -> None:
-        await asyncio.Queue[int]().get()
+async def get_from_a_queue() -> None:
+    await asyncio.Queue[int]().get()
 
-    assert fails(scenario).kind == "lost-wakeup"
+
+async def join_a_queue() -> None:
+    jobs = asyncio.Queue[int]()
+    jobs.put_nowait(1)
+    await jobs.join()
+
+
+async def wait_at_a_barrier() -> None:
+    await asyncio.Barrier(2).wait()
+
+
+@pytest.mark.parametrize("scenario", [get_from_a_queue, join_a_queue, wait_at_a_barrier])
+def test_a_task_that_waits_for_what_no_signal_can_end_is_a_deadlock(scenario: Callable[[], Any]) -> None:
+    assert fails(scenario).kind == "deadlock"
 
 
 def test_a_task_that_awaits_a_lock_that_it_has_itself_is_a_deadlock() -> None:

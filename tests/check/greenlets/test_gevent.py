@@ -187,6 +187,23 @@ def test_a_signal_that_was_given_too_early_is_a_lost_wake_up(explore: Explore) -
     assert fails(explore, scenario).kind == "lost-wakeup"
 
 
+def get_from_a_queue() -> None:
+    gevent.spawn(gevent.queue.Queue().get).join()
+
+
+def join_a_queue() -> None:
+    jobs = gevent.queue.JoinableQueue()
+    jobs.put(1)
+    gevent.spawn(jobs.join).join()
+
+
+@pytest.mark.parametrize("scenario", [get_from_a_queue, join_a_queue])
+def test_a_greenlet_that_waits_for_what_no_signal_can_end_is_a_deadlock(
+    explore: Explore, scenario: Callable[[], Any]
+) -> None:
+    assert fails(explore, scenario).kind == "deadlock"
+
+
 def test_greenlets_that_go_on_for_ever_are_a_livelock() -> None:
     def scenario() -> None:
         def spin() -> None:

@@ -32,6 +32,7 @@ from headway.check.bounds import SPIN
 from headway.check.doubles.clock import START_NS
 from headway.check.ending import Blocked, raised
 from headway.check.execution import Stop
+from headway.check.turns import tally
 from headway.check.unit import Asks
 from headway.check.world import here, world
 
@@ -334,7 +335,7 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
             if not until_tally:
                 until_tally = SPIN
                 me.kind, me.owner = "turn", self
-                execution.tally(me)
+                tally(execution, me)
             self._current = unit
             watcher = execution.watcher
             if watcher is not None:
@@ -454,8 +455,8 @@ class Loop(Refusing, _Base):  # type: ignore[misc]  # typeshed has none of what 
 
     @property
     def missed(self) -> bool:
-        """Does a task wait for what nobody is left to do? Else they wait for each other."""
-        return lost(waiting_tasks(self._roster.tasks))
+        """Does a task wait for a signal that nobody is left to give?"""
+        return lost(self._roster.tasks)
 
     def failed(self, task: Any, error: Exception) -> None:
         """The task that is the scenario has ended so."""

@@ -50,11 +50,13 @@ class _Words:
         self.described = words
 
 
-def lost(waits: list[Waiting]) -> bool:
-    """Is there a task that waits for a signal, or for a lock that nobody has?"""
-    return any(wait.kind == "wait" or wait.free for wait in waits) and not any(
-        wait.kind == "acquire" and not wait.free for wait in waits
-    )
+def lost(units: list[LoopUnit]) -> bool:
+    """Does a task wait for a signal or for a lock that nobody has, and none for a lock that another has?"""
+    chains = _chains(units)
+    waits = [_waiting(unit, chains) for unit in chains]
+    if any(wait.kind == "acquire" and not wait.free for wait in waits):
+        return False
+    return any(wait.free or _is_signal(chains[wait.unit]) for wait in waits)
 
 
 _NOUNS: tuple[tuple[type, str, str], ...] = (
@@ -69,7 +71,7 @@ _NOUNS: tuple[tuple[type, str, str], ...] = (
 
 def waiting_tasks(units: list[LoopUnit]) -> list[Waiting]:
     """Those of the tasks that are not done."""
-    chains = {unit: _chain(unit.task) for unit in units if not unit.task.done()}
+    chains = _chains(units)
     return [_waiting(unit, chains) for unit in chains]
 
 
@@ -78,6 +80,10 @@ def waits_now(unit: LoopUnit, units: list[LoopUnit]) -> Waiting:
     chains: dict[LoopUnit, list[Any]] = {other: [] for other in units if not other.task.done()}
     chains[unit] = _chain(unit.task)
     return _waiting(unit, chains)
+
+
+def _chains(units: list[LoopUnit]) -> dict[LoopUnit, list[Any]]:
+    return {unit: _chain(unit.task) for unit in units if not unit.task.done()}
 
 
 def _chain(task: Any) -> list[Any]:
@@ -133,6 +139,22 @@ def _primitive(chain: list[Any]) -> Any:
         if is_program(frame.f_code.co_filename):
             return None
     return None
+
+
+def _is_signal(chain: list[Any]) -> bool:
+    """Is it an event or a condition that is waited for, and not one inside of a queue or barrier?"""
+    found = False
+    for coroutine in reversed(chain):
+        frame = coroutine.cr_frame
+        if frame is None:
+            continue
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, (asyncio.Queue, asyncio.Barrier)):
+            return False
+        found |= isinstance(owner, (asyncio.Event, asyncio.Condition))
+        if is_program(frame.f_code.co_filename):
+            break
+    return found
 
 
 _JOINS = ("__aexit__", "_aexit", "_wait", "wait", "_wait_for_one")

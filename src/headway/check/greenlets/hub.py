@@ -99,12 +99,12 @@ def stuck(error: BaseException) -> Ending | None:
         return None
     waits = _waits()
     blocked = []
-    kinds = set()
+    found = set()
     for greenlet, unit in loop.greenlets():
         if greenlet.dead:
             continue
         kind, noun = waits.get(id(greenlet), ("join", "greenlets"))
-        kinds.add(kind)
+        found.add((kind, noun))
         trace = error.__traceback__ if greenlet is loop._main else None
         blocked.append(
             Blocked(
@@ -118,12 +118,11 @@ def stuck(error: BaseException) -> Ending | None:
         )
     if not any(unit.name == "main greenlet" for _, unit in loop.greenlets()):
         kind, noun = waits.get(id(loop._main), ("join", "greenlets"))
-        kinds.add(kind)
+        found.add((kind, noun))
         place = _place(loop._main, error.__traceback__)
         blocked.insert(0, Blocked("scenario", f"{kind} {noun}{place}", "", 0, daemon=False))
-    return Ending(
-        "lost-wakeup" if "wait" in kinds and "acquire" not in kinds else "deadlock", blocked=tuple(blocked)
-    )
+    lost = any(noun in _SIGNALS for _, noun in found) and all(kind != "acquire" for kind, _ in found)
+    return Ending("lost-wakeup" if lost else "deadlock", blocked=tuple(blocked))
 
 
 def _place(greenlet: Any, trace: Any) -> str:
@@ -138,6 +137,9 @@ def _place(greenlet: Any, trace: Any) -> str:
     return f" at {short(file)}:{line}" if file else ""
 
 
+_SIGNALS = ("event", "result")
+
+
 def _waits() -> dict[int, tuple[str, str]]:
     """Greenlets by identity, and what each waits for. What an execution makes is young: no collector has run in it."""
     from gevent import event, lock, queue
@@ -150,11 +152,18 @@ def _waits() -> dict[int, tuple[str, str]]:
         (queue.Queue, "wait", "queue"),
     )
     found: dict[int, tuple[str, str]] = {}
+    queues = []
     for thing in gc.get_objects(0):
         for kind, verb, noun in nouns:
             if isinstance(thing, kind):
                 for waiter in _linked(thing):
                     found[id(waiter)] = (verb, noun)
+        if isinstance(thing, queue.Queue):
+            queues.append(thing)
+    for thing in queues:  # who joins a queue waits for an event that lies in it
+        for part in gc.get_referents(thing):
+            if isinstance(part, event.Event):
+                found |= {id(waiter): ("wait", "queue") for waiter in _linked(part)}
     return found
 
 

@@ -13,6 +13,7 @@ from headway.check.bounds import SPIN
 from headway.check.doubles.clock import EPOCH_NS
 from headway.check.execution import Stop
 from headway.check.greenlets.watchers import Callback, Watcher
+from headway.check.turns import tally
 from headway.check.unit import Asks
 from headway.check.world import here, world
 
@@ -171,7 +172,7 @@ class GreenletLoop:
         self._spins = self._spins + 1 if turn.way == YIELD else 0
         self._given += 1
         if self._given % SPIN == 0:
-            self.execution.tally(self.carrier)
+            tally(self.execution, self.carrier)
         self._last = unit
         callback, args = turn.callback, turn.args
         turn.callback = None

@@ -7,7 +7,7 @@ the user's own code. They are the hot path of every schedule: one look-up by typ
 import _thread
 import builtins
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from types import (
     BuiltinMethodType,
@@ -42,66 +42,52 @@ call = partial(operator.call)
 call_unpacked = partial(operator.call)
 """Likewise, where the program unpacks arguments."""
 
+Decide = Callable[[type, str], int]
+VariableOf = Callable[[Any, str, int], tuple[object, Hashable] | None]
+Before = Callable[[Any, Site], Any]
+BeforeItem = Callable[[Any, Any, Site], Any]
+
 # Attributes.
 
 
-def before_attribute(owner: Any, site: Site) -> Any:
-    """Announce `owner.name`."""
-    __tracebackhide__ = True
-    if type(owner) is site.private_of:  # what follows does no more, for most of all accesses
-        execution = hook.plain
-        if execution is not None and execution.ident == _get_ident():
-            me = execution.running
-            steps = me.steps + 1
-            if steps < me.limit:
-                me.steps = steps
-                return owner
-    visit = hook.visit
-    if visit is not None:
-        try:
-            how = site.decided[type(owner)]
-        except KeyError:
-            how = site.decided[type(owner)] = decide_read(type(owner), site.name)
-        if how == 1:  # INSTANCE; a global would cost a look-up
-            if site.shared is False:
-                site.private_of = type(owner)
-            visit(site, owner, site.name, False)
-        elif how:
-            variable = read_variable(owner, site.name, how)
-            if variable is not None:
-                visit(site, *variable, False)
-    return owner
+def _before_attribute(decide: Decide, variable_of: VariableOf, write: bool) -> Before:
+    """Both of the two below: a function of their own would take as long as all that they do."""
+
+    def before(owner: Any, site: Site) -> Any:
+        __tracebackhide__ = True
+        kind = type(owner)
+        if kind is site.private_of:  # what follows does no more, for most of all accesses
+            execution = hook.plain
+            if execution is not None and execution.ident == _get_ident():
+                me = execution.running
+                steps = me.steps + 1
+                if steps < me.limit:
+                    me.steps = steps
+                    return owner
+        visit = hook.visit
+        if visit is not None:
+            try:
+                how = site.decided[kind]
+            except KeyError:
+                how = site.decided[kind] = decide(kind, site.name)
+            if how == 1:  # INSTANCE; a global would cost a look-up
+                if site.shared is False:
+                    site.private_of = kind
+                visit(site, owner, site.name, write)
+            elif how:
+                variable = variable_of(owner, site.name, how)
+                if variable is not None:
+                    visit(site, *variable, write)
+        return owner
+
+    return before
 
 
+before_attribute = _before_attribute(decide_read, read_variable, False)
+"""Announces `owner.name`."""
+before_attribute_write = _before_attribute(decide_write, written_variable, True)
+"""Announces `owner.name = …` or `del owner.name`."""
 before_callee = before_attribute
-
-
-def before_attribute_write(owner: Any, site: Site) -> Any:
-    """Announce `owner.name = …` or `del owner.name`."""
-    __tracebackhide__ = True
-    if type(owner) is site.private_of:
-        execution = hook.plain
-        if execution is not None and execution.ident == _get_ident():
-            me = execution.running
-            steps = me.steps + 1
-            if steps < me.limit:
-                me.steps = steps
-                return owner
-    visit = hook.visit
-    if visit is not None:
-        try:
-            how = site.decided[type(owner)]
-        except KeyError:
-            how = site.decided[type(owner)] = decide_write(type(owner), site.name)
-        if how == 1:  # INSTANCE
-            if site.shared is False:
-                site.private_of = type(owner)
-            visit(site, owner, site.name, True)
-        elif how:
-            variable = written_variable(owner, site.name, how)
-            if variable is not None:
-                visit(site, *variable, True)
-    return owner
 
 
 def _by_name(visit: Visit, site: Site, owner: Any, name: Any, writes: bool, plain: bool = False) -> None:
@@ -150,49 +136,25 @@ def arguments_of_slot(site: Site, function: Any, *arguments: Any) -> tuple[Any, 
 # Items.
 
 
-def before_item_read(owner: Any, key: Any, site: Site) -> Any:
-    """Announce `owner[key]`; give the owner."""
-    __tracebackhide__ = True
-    visit = hook.visit
-    if visit is not None:
-        try:
-            kind = KNOWN[type(owner)]
-        except KeyError:
-            kind = learn(type(owner))
-        if kind is not None and (access := kind.read) is not None:
-            whose, name, writes = access(owner, key)
-            visit(site, whose, name, writes)
-    return owner
+def _before_item(which: int) -> BeforeItem:
+    def before(owner: Any, key: Any, site: Site) -> Any:
+        __tracebackhide__ = True
+        visit = hook.visit
+        if visit is not None:
+            try:
+                kind = KNOWN[type(owner)]
+            except KeyError:
+                kind = learn(type(owner))
+            if kind is not None and (access := kind.items[which]) is not None:
+                whose, name, writes = access(owner, key)
+                visit(site, whose, name, writes)
+        return owner
+
+    return before
 
 
-def before_item_write(owner: Any, key: Any, site: Site) -> Any:
-    """Announce `owner[key] = …`; give the owner."""
-    __tracebackhide__ = True
-    visit = hook.visit
-    if visit is not None:
-        try:
-            kind = KNOWN[type(owner)]
-        except KeyError:
-            kind = learn(type(owner))
-        if kind is not None and (access := kind.write) is not None:
-            whose, name, writes = access(owner, key)
-            visit(site, whose, name, writes)
-    return owner
-
-
-def before_item_delete(owner: Any, key: Any, site: Site) -> Any:
-    """Announce `del owner[key]`; give the owner."""
-    __tracebackhide__ = True
-    visit = hook.visit
-    if visit is not None:
-        try:
-            kind = KNOWN[type(owner)]
-        except KeyError:
-            kind = learn(type(owner))
-        if kind is not None and (access := kind.delete) is not None:
-            whose, name, writes = access(owner, key)
-            visit(site, whose, name, writes)
-    return owner
+before_item_read, before_item_write, before_item_delete = map(_before_item, range(3))
+"""Announce `owner[key]`, `owner[key] = …` and `del owner[key]`; give the owner."""
 
 
 def key_of_read(owner: Any, key: Any, site: Site) -> Any:
@@ -336,7 +298,7 @@ def before_whole(owner: Any, site: Site) -> Any:
 
 def _step(site: Site, owner: Any) -> None:
     __tracebackhide__ = True
-    if site.shared is False:
+    if site.shared is False:  # as above; to call a function for it takes longer
         execution = hook.plain
         if execution is not None and execution.ident == _get_ident():
             me = execution.running

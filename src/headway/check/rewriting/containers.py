@@ -100,10 +100,11 @@ class Container:
         methods: Which methods are the container's own, and whether they write.
         builtin: The same of all methods, also of those that a subclass overrides: `super()` has them.
         keyed: By name of a method, what it accesses for a key or index, where that is not the structure.
-        read: What `container[key]` accesses, if that is the container's own; likewise `write` and `delete`.
+        items: What `container[key]` accesses when it is read, written and deleted; None if that is not the container's
+            own.
     """
 
-    __slots__ = ("builtin", "delete", "is_view", "keyed", "methods", "read", "whole", "write")
+    __slots__ = ("builtin", "is_view", "items", "keyed", "methods", "whole")
 
     def __init__(self, kind: type, base: type | None) -> None:
         self.is_view = base is None
@@ -111,9 +112,7 @@ class Container:
         self.methods: dict[str, bool] = {}
         self.builtin: dict[str, bool] = {}
         self.keyed: dict[str, Access] = {}
-        self.read: Access | None = None
-        self.write: Access | None = None
-        self.delete: Access | None = None
+        self.items: tuple[Access | None, ...] = (None, None, None)
         if base is None:
             return
 
@@ -131,9 +130,8 @@ class Container:
             self.keyed = {**_KEYED, "__getitem__": _default_read}
         else:
             self.keyed = _KEYED
-        self.read = self.keyed["__getitem__"] if own("__getitem__") else None
-        self.write = self.keyed["__setitem__"] if own("__setitem__") else None
-        self.delete = self.keyed["__delitem__"] if own("__delitem__") else None
+        methods = ("__getitem__", "__setitem__", "__delitem__")
+        self.items = tuple(self.keyed[name] if own(name) else None for name in methods)
 
 
 KNOWN: dict[type, Container | None] = {}
