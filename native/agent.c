@@ -1,8 +1,10 @@
-/* The way into the interpreter: sees that the program imports asyncio, and then has its tasks watched (task.c).
+/* The way into the interpreter: sees that the program imports asyncio, or queues, and then has its tasks (task.c) or the
+ * jobs of its executors (job.c) watched.
  *
- * Nothing of it can be seen from Python. A pending call, before the program's own code, puts a function of ours in place
- * of one in the interpreter's own table of methods: `_imp.is_builtin`, which every import of a module asks first. It
- * calls what was there before. A program that never imports asyncio pays one comparison of names an import.
+ * Nothing of it can be seen from Python. A pending call, before the program's own code, puts functions of ours in place
+ * of some in the interpreter's own table of methods: `_imp.is_builtin`, which every import of a module asks first, and
+ * those that run what a module in C does when it is imported. They call what was there before. A program that imports
+ * neither pays one comparison of names an import.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,9 +24,9 @@ PYTHON_TYPES(X)
 
 void (*hw_PyFunction_SetVectorcall)(object, void *);
 bool hw_agent_due;
-static struct method *is_builtin; /* in the interpreter */
-static object (*is_builtin_before)(object, object);
-static uint32_t main_gil; /* + 1: of the interpreter that was there first. Others may run at the same time */
+uint32_t hw_main_gil;
+static object (*is_builtin_before)(object, object), (*exec_dynamic_before)(object, object),
+    (*exec_builtin_before)(object, object);
 
 void hw_agent_find(void)
 {
@@ -141,10 +143,48 @@ static void watch_uvloop(void)
     hw_drop(loop);
 }
 
+static void watch_queues(object module)
+{
+    object queue = hw_PyObject_GetAttrString(module, "SimpleQueue");
+    if (queue == NULL)
+        hw_PyErr_Clear();
+    else if (hw_jobs_of_queues(queue))
+        __atomic_fetch_or(&hw.header->flags, HW_FLAG_JOBS, __ATOMIC_RELAXED);
+    hw_drop(queue);
+}
+
+static bool is_ours(void)
+{
+    return hw.on && hw_self.slot != NULL && hw_self.slot->holds == hw_main_gil;
+}
+
+/* A module in C is there: were its functions looked at when it is asked for, it would be too early. */
+static object executed(object module, object result)
+{
+    object name = result != NULL && is_ours() ? hw_PyObject_GetAttrString(module, "__name__") : NULL;
+    const char *text = name != NULL ? hw_PyUnicode_AsUTF8(name) : NULL;
+    if (result != NULL && text == NULL && hw_PyErr_Occurred() != NULL)
+        hw_PyErr_Clear();
+    if (text != NULL && UNLIKELY(strcmp(text, "_queue") == 0))
+        watch_queues(module);
+    hw_drop(name);
+    return result;
+}
+
+static object on_exec_dynamic(object imp, object module)
+{
+    return executed(module, exec_dynamic_before(imp, module));
+}
+
+static object on_exec_builtin(object imp, object module)
+{
+    return executed(module, exec_builtin_before(imp, module));
+}
+
 /* Each of these is imported when what we want of its package is there: see asyncio/__init__.py, uvloop/__init__.py. */
 static object on_import(object module, object name)
 {
-    bool ours = hw.on && hw_self.slot != NULL && hw_self.slot->holds == main_gil;
+    bool ours = is_ours();
     const char *text = ours ? hw_PyUnicode_AsUTF8(name) : NULL;
     if (ours && text == NULL)
         hw_PyErr_Clear();
@@ -155,26 +195,43 @@ static object on_import(object module, object name)
     return is_builtin_before(module, name);
 }
 
+static bool replace(object imp, const char *name, object (*ours)(object, object), object (**before)(object, object))
+{
+    object function = hw_PyObject_GetAttrString(imp, name);
+    struct method *method = NULL;
+    if (function != NULL && TYPE_OF(function) == hw_PyCFunction_Type)
+        method = AT(struct method *, function, CFUNCTION_METHOD);
+    if (method != NULL && (strcmp(method->name, name) != 0 || method->flags != METH_O))
+        method = NULL;
+    if (method != NULL) {
+        *before = method->function;
+        method->function = ours;
+    }
+    hw_drop(function);
+    return method != NULL;
+}
+
 /* In the main thread, between two instructions, with the GIL. */
 static int boot(void *unused)
 {
     (void)unused;
     object imp = hw_PyImport_ImportModule("_imp");
-    object function = imp != NULL ? hw_PyObject_GetAttrString(imp, "is_builtin") : NULL;
-    if (function != NULL && TYPE_OF(function) == hw_PyCFunction_Type && is_builtin == NULL) {
-        struct method *method = AT(struct method *, function, CFUNCTION_METHOD);
-        const struct hw_thread *t = hw_self.slot;
-        if (strcmp(method->name, "is_builtin") == 0 && method->flags == METH_O && t != NULL && t->holds != 0) {
-            main_gil = t->holds;
-            is_builtin = method;
-            is_builtin_before = method->function;
-            method->function = on_import;
+    const struct hw_thread *t = hw_self.slot;
+    if (imp != NULL && hw_main_gil == 0 && t != NULL && t->holds != 0) {
+        hw_main_gil = t->holds;
+        if (replace(imp, "is_builtin", on_import, &is_builtin_before))
             watch_asyncio(); /* it may be there already */
-        }
+        replace(imp, "exec_dynamic", on_exec_dynamic, &exec_dynamic_before);
+        replace(imp, "exec_builtin", on_exec_builtin, &exec_builtin_before);
+        object word = hw_PyUnicode_FromString("_queue");
+        object queues = word != NULL ? hw_PyImport_GetModule(word) : NULL;
+        if (queues != NULL)
+            watch_queues(queues);
+        hw_drop(queues);
+        hw_drop(word);
     }
     if (hw_PyErr_Occurred() != NULL)
         hw_PyErr_Clear();
-    hw_drop(function);
     hw_drop(imp);
     return 0;
 }

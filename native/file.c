@@ -37,6 +37,7 @@ static const struct {
     [HW_SECTION_TEXT] = {1, 8u << 20},
     [HW_SECTION_CHUNKS] = {HW_CHUNK_BYTES, 0 /* HEADWAY_BUFFER_MB */},
     [HW_SECTION_UNITS] = {sizeof(struct hw_unit), HW_UNITS_TOLD_APART + HW_UNITS_MANY},
+    [HW_SECTION_POOLS] = {sizeof(struct hw_pool), 8192},
 };
 
 struct hw_process hw;

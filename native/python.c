@@ -179,6 +179,18 @@ static inline const char *code_of(const char *frame)
     return py.at.owner != 0 && AT(char, frame, py.at.owner) == FRAME_OWNED_BY_CSTACK ? NULL : code;
 }
 
+const void *hw_top(void *locals[2])
+{
+    const char *frame = current_frame();
+    while (frame != NULL && code_of(frame) == NULL)
+        frame = AT(const char *, frame, py.at.previous);
+    if (frame == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < 2; i++)
+        locals[i] = (void *)UNTAG(AT(void *, frame, py.at.locals + i * sizeof(void *)));
+    return code_of(frame);
+}
+
 static inline uint64_t mix(uint64_t h, uint64_t v)
 {
     h = (h ^ v) * 0x9e3779b97f4a7c15u;

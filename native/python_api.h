@@ -24,7 +24,21 @@ typedef void *object;
     X(void, PyErr_Clear, (void))                                    \
     X(void *, PyType_GetSlot, (object, int))                        \
     X(int, PyType_IsSubtype, (object, object))                      \
-    X(long, PyLong_AsLong, (object))
+    X(long, PyLong_AsLong, (object))                                \
+    X(object, PyObject_GenericGetAttr, (object, object))            \
+    X(object, PyUnicode_InternFromString, (const char *))           \
+    X(object, PyTuple_GetItem, (object, ptrdiff_t))                 \
+    X(object, PyLong_FromVoidPtr, (void *))                         \
+    X(object, PyWeakref_NewRef, (object, object))                   \
+    X(object, PyCFunction_NewEx, (struct method *, object, object))
+
+struct method { /* PyMethodDef */
+    const char *name;
+    object (*function)(object, object);
+    int flags;
+    const char *doc;
+};
+enum { METH_NOARGS = 4, METH_O = 8, METH_FASTCALL = 0x82, METH_METHOD = 0x282 }; /* the last two with names */
 
 #define X(type, name, arguments) extern type(*hw_##name) arguments;
 PYTHON_FUNCTIONS(X)
@@ -34,7 +48,8 @@ extern void (*hw_PyFunction_SetVectorcall)(object, void *); /* from 3.12 on, els
 
 #define PYTHON_TYPES(X) /* object's type of that name in the interpreter */ \
     X(PyCoro_Type) X(PyGen_Type) X(PyAsyncGen_Type) X(_PyAsyncGenASend_Type) X(PyFunction_Type) X(PyCFunction_Type)   \
-    X(PyMethodDescr_Type) X(PyGetSetDescr_Type) X(PyMemberDescr_Type) X(_Py_NoneStruct) X(_Py_TrueStruct)
+    X(PyMethodDescr_Type) X(PyGetSetDescr_Type) X(PyMemberDescr_Type) X(_Py_NoneStruct) X(_Py_TrueStruct)     \
+    X(PyMethod_Type) X(PyType_Type) X(PyModule_Type)
 #define X(name) extern object hw_##name;
 PYTHON_TYPES(X)
 #undef X
@@ -42,15 +57,9 @@ PYTHON_TYPES(X)
 #define AT(type, base, offset) (*(type *)((char *)(base) + (offset)))
 #define TYPE_OF(o) AT(object, o, 8)
 
-struct method { /* PyMethodDef */
-    const char *name;
-    object (*function)(object, object);
-    int flags;
-    const char *doc;
-};
-enum { METH_NOARGS = 4, METH_O = 8 };
 enum {
-    CFUNCTION_METHOD = 16, CFUNCTION_SELF = 24,                      /* PyCFunctionObject */
+    CFUNCTION_METHOD = 16, CFUNCTION_SELF = 24, CFUNCTION_MODULE = 32, /* PyCFunctionObject */
+    FUNCTION_CODE = 48, METHOD_FUNCTION = 16,                        /* PyFunctionObject, PyMethodObject */
     DESCR_DEF = 40,                                                  /* PyMethodDescrObject, and its like */
     TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_VECTORCALL = 56, TYPE_CALL = 128, /* PyTypeObject */
     ASEND_GENERATOR = 16,                                            /* PyAsyncGenASend */
@@ -76,6 +85,12 @@ object hw_coroutine_of(object task);                              /* a new refer
 uint32_t hw_code_of(object coroutine);                            /* frame + 1 of its first line, or 0 */
 uint32_t hw_wait_of(object task, uint32_t *on, uint32_t *stack);  /* HW_OTHER: for nothing, it only gave way */
 uint32_t hw_stack_of_task(object task);                           /* index + 1, or 0 */
+
+/* called.c: what a job calls */
+uint32_t hw_called(object callable);                              /* frame + 1 of its first line, or of its name; or 0 */
+
+/* job.c */
+bool hw_jobs_of_queues(object simple_queue);
 
 /* task.c */
 bool hw_tasks_of_asyncio(object base_loop, object task, object eager_factory, object make_eager_factory);

@@ -237,7 +237,8 @@ struct hw_frame {
     uint32_t file, name;   /* offsets in the text section */
 };
 
-/* What runs on threads in turn: a task of asyncio. Written by the thread that it runs on, under the GIL. */
+/* What runs on threads in turn: a task of asyncio, a job of an executor. Written by the thread that it runs on, under the
+ * GIL. A job is ready from when it was submitted, has its thread once, and ends when its worker asks for the next one. */
 enum hw_unit_kind { HW_UNIT_KIND_TASK = 1, HW_UNIT_KIND_GREENLET = 2, HW_UNIT_KIND_JOB = 3 };
 enum hw_unit_flags {
     HW_UNIT_MANY = 1,      /* stands for all further units of this code: there were too many to tell apart */
@@ -263,7 +264,7 @@ struct hw_unit {
     uint64_t since_ns;     /* when its state began */
     uint32_t state;        /* PYTHON: it has its thread; NONE: ready; LOCK to OTHER: it waits */
     uint32_t stack;        /* where it waits, or waited last: its coroutines, +1 */
-    uint32_t on;           /* the unit that it waits for, or HW_NOBODY */
+    uint32_t on;           /* the unit that it waits for; of a job: its pool; or HW_NOBODY */
     uint32_t live;         /* MANY: how many have not ended */
     uint64_t loop_ns;      /* it had its thread: the sum of its steps */
     uint64_t longest_ns;   /* the longest of these */
@@ -272,6 +273,36 @@ struct hw_unit {
     /* Closed intervals, all of the run, by kind; in [HW_NONE] it was ready and another had the thread. While it had the
      * thread, it did what the thread did. */
     uint64_t total_ns[HW_NKINDS];
+};
+
+/* An executor, known by its queue, from its first job on. Written by threads that have the GIL. */
+enum hw_pool_kind { HW_POOL_THREADS = 1 };
+struct hw_pool {
+    uint32_t ready;        /* 1 once the entry can be read */
+    uint32_t version;      /* odd while the figures change together */
+    uint32_t kind;         /* enum hw_pool_kind */
+    uint32_t name;         /* of its threads, and of its class: offsets in the text section + 1; 0: not known */
+    uint32_t type;
+    uint32_t size;         /* workers that it may have; 0: not known */
+    uint32_t workers;      /* threads that have run a job of it */
+    uint32_t creator;      /* slot of the thread that gave it its first job ... */
+    uint32_t first_stack;  /* ... and where, +1 */
+    uint32_t queued, running; /* jobs, now */
+    uint32_t most_queued, most_running;
+    uint32_t pad;
+    uint64_t jobs;         /* submitted and told */
+    uint64_t lost;         /* not told, nor in any other figure here */
+    uint64_t beside;       /* submitted while another was in the queue or ran */
+    uint64_t begun, ended; /* got by a worker, of these ended */
+    uint64_t failed, cancelled, dropped;
+    uint64_t queue_ns, run_ns; /* of those that have begun; of those that have ended */
+    uint64_t longest_queue_ns, longest_run_ns;
+    uint64_t first_ns, end_ns; /* the first job; when the queue was freed, 0: it was not */
+    uint64_t since_ns;     /* up to when the next four are counted */
+    uint64_t some_ns;      /* at least one job ran */
+    uint64_t several_ns;   /* at least two ran */
+    uint64_t full_ns;      /* `size` ran, and at least one was in the queue */
+    uint64_t full_queue_ns; /* the same, times how many were in the queue */
 };
 
 struct hw_section {
@@ -289,7 +320,8 @@ struct hw_section {
     X(FRAMES, 6)                                                                                      \
     X(TEXT, 7) /* bytes */                                                                            \
     X(CHUNKS, 8)                                                                                      \
-    X(UNITS, 9)
+    X(UNITS, 9)                                                                                       \
+    X(POOLS, 10)
 enum hw_section_id {
 #define X(name, value) HW_SECTION_##name = value,
     HW_SECTIONS(X)
@@ -309,6 +341,7 @@ enum hw_flags {
     HW_FLAG_NO_SPACE = 128,    /* a reservation failed: the sections stopped growing, or there are none */
     HW_FLAG_PYPY = 256,
     HW_FLAG_TASKS = 512,       /* it has imported asyncio, and its tasks are seen */
+    HW_FLAG_JOBS = 1024,       /* it has imported _queue, and the jobs of its executors are seen */
 };
 
 /* First page of the file. Written by the thread that makes the file, except where noted. */
@@ -338,7 +371,8 @@ struct hw_header {
     char python_text[64];   /* Py_GetVersion(), cut */
     char exe[256];          /* of /proc/self/exe, cut */
     char cmdline[1024];     /* arguments, each ended by zero, cut */
-    struct hw_section units; /* UNITS. At the end: files without it have zeros here */
+    struct hw_section units; /* UNITS. At the end, and so is what follows: files without them have zeros here */
+    struct hw_section pools;
 };
 
 _Static_assert(sizeof(struct hw_record) == 32, "record");
@@ -346,6 +380,7 @@ _Static_assert(sizeof(struct hw_chunk) <= HW_CHUNK_BYTES, "chunk");
 _Static_assert(offsetof(struct hw_chunk, records) == 64, "chunk header");
 _Static_assert(sizeof(struct hw_thread) % 64 == 0, "slots lie on cache lines of their own");
 _Static_assert(sizeof(struct hw_unit) == 256, "unit");
+_Static_assert(sizeof(struct hw_pool) == 208, "pool");
 _Static_assert(sizeof(struct hw_header) <= 4096, "header page");
 
 #endif

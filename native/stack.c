@@ -64,30 +64,35 @@ static uint32_t *make_place(struct index *in, uint64_t hash)
     return place;
 }
 
-static uint32_t store_frame(const struct hw_walked_frame *f)
+/* `text`: file and name, each ended by zero. */
+static uint32_t add_frame(uint64_t hash, const char *text, size_t bytes, size_t name_at, uint32_t line)
 {
-    uint32_t *place, found = find(&frames, frames.level, f->hash, &place);
-    if (found != 0)
-        return found - 1;
-    if ((place = make_place(&frames, f->hash)) == NULL)
-        return HW_NOBODY;
-    char text[1536];
-    size_t name_at;
-    size_t bytes = hw_frame_text(f->code, text, sizeof text, &name_at);
-    uint32_t at = hw_append(HW_SECTION_TEXT, (uint32_t)bytes);
+    uint32_t *place = make_place(&frames, hash);
+    uint32_t at = place == NULL ? HW_NOBODY : hw_append(HW_SECTION_TEXT, (uint32_t)bytes);
     uint32_t index = at == HW_NOBODY ? HW_NOBODY : hw_append(HW_SECTION_FRAMES, 1);
     if (index == HW_NOBODY)
         return HW_NOBODY;
     memcpy(hw_entry(HW_SECTION_TEXT, at), text, bytes);
     struct hw_frame *frame = hw_entry(HW_SECTION_FRAMES, index);
-    frame->line = hw_frame_line(f->code, f->instruction);
-    frame->hash = f->hash;
+    frame->line = line;
+    frame->hash = hash;
     frame->file = at;
     frame->name = at + (uint32_t)name_at;
     STORE(&frame->ready, 1);
     *place = index + 1;
     frames.used++;
     return index;
+}
+
+static uint32_t store_frame(const struct hw_walked_frame *f)
+{
+    uint32_t *place, found = find(&frames, frames.level, f->hash, &place);
+    if (found != 0)
+        return found - 1;
+    char text[1536];
+    size_t name_at;
+    size_t bytes = hw_frame_text(f->code, text, sizeof text, &name_at);
+    return add_frame(f->hash, text, bytes, name_at, hw_frame_line(f->code, f->instruction));
 }
 
 static bool in(const struct hw_frame *frame, const char *file, const char *name)
@@ -237,6 +242,30 @@ uint32_t hw_code(const void *code)
         int saved = errno;
         uint64_t mask = hw_slow_lock(&storing);
         found = store_frame(&w.frames[0]) + 1; /* HW_NOBODY + 1 is 0 */
+        hw_slow_unlock(&storing, mask);
+        errno = saved;
+    }
+    return found;
+}
+
+uint32_t hw_code_named(const char *name)
+{
+    static const char file[] = "<built-in>";
+    char text[sizeof file + 256];
+    size_t n = strnlen(name, 255);
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (uint8_t)name[i]) * 1099511628211u;
+    if (frames.tables == NULL || n == 0)
+        return 0;
+    uint32_t *place, found = find(&frames, LOAD(&frames.level), hash, &place);
+    if (UNLIKELY(found == 0)) {
+        memcpy(text, file, sizeof file);
+        memcpy(text + sizeof file, name, n);
+        text[sizeof file + n] = 0;
+        int saved = errno;
+        uint64_t mask = hw_slow_lock(&storing);
+        found = add_frame(hash, text, sizeof file + n + 1, sizeof file, 0) + 1; /* HW_NOBODY + 1 is 0 */
         hw_slow_unlock(&storing, mask);
         errno = saved;
     }

@@ -19,19 +19,7 @@ typedef object vectorcall(object, object const *, size_t, object);
 static object task_type, step_type;
 static struct method *wakeup; /* in _asyncio */
 static object (*wakeup_before)(object, object), (*step_before)(object, object, object);
-static uint32_t main_gil;     /* + 1. Other interpreters have tasks of their own, and may run at the same time */
 static struct reader is_done, is_cancelled, exception, name_of;
-
-/* Enters the tracer, in the interpreter whose tasks these are. */
-static inline bool enter(void)
-{
-    const struct hw_thread *t = hw_in();
-    if (t != NULL && t->holds == main_gil)
-        return true;
-    if (t != NULL)
-        hw_out();
-    return false;
-}
 
 /* Takes the name over. */
 static void name_it(object task, object name)
@@ -56,7 +44,7 @@ static struct hw_live *begin_unit(object task, object coroutine, uint64_t now, u
     coroutine = coroutine != NULL ? coroutine : asked;
     uint32_t runs = hw_code_of(coroutine);
     hw_self.busy = true;
-    struct hw_live *live = hw_unit_new(task, HW_UNIT_KIND_TASK, runs, now);
+    struct hw_live *live = hw_unit_new(task, HW_UNIT_KIND_TASK, runs, HW_NOBODY, now);
     if (live != NULL && flags != 0 && !(hw_unit_slot(live)->flags & HW_UNIT_MANY))
         hw_unit_slot(live)->flags |= flags;
     hw_out();
@@ -71,7 +59,7 @@ static struct hw_live *begin_unit(object task, object coroutine, uint64_t now, u
 
 static void made_ready(object task, bool by_step)
 {
-    if (!enter())
+    if (!hw_in_main())
         return;
     uint64_t now = hw_now();
     struct hw_live *live = hw_unit_find(task);
@@ -102,7 +90,7 @@ static struct step step_begins(object task)
 {
     struct step step = {NULL, hw_self.unit};
     hw_Py_IncRef(task);
-    if (!enter())
+    if (!hw_in_main())
         return step;
     struct hw_live *live = hw_unit_find(task);
     if (UNLIKELY(live != NULL && live->ready_ns != 0 && live->waited_ns >= hw.stack_threshold_ns)) {
@@ -125,7 +113,7 @@ static void step_ends(object task, struct step step, object result)
 {
     struct hw_live *live = step.live;
     hw_self.unit = step.before;
-    if (live != NULL && live->key == task && live->runs && enter()) {
+    if (live != NULL && live->key == task && live->runs && hw_in_main()) {
         uint64_t now = hw_now();
         uint32_t wait = HW_OTHER, on = HW_NOBODY, flags = 0, stack = 0;
         hw_out();
@@ -269,7 +257,7 @@ void hw_tasks_of_loop(object loop)
 static object on_eager(object factory, object const *args, size_t n, object names)
 {
     vectorcall *before = before_of(factory);
-    if (!enter())
+    if (!hw_in_main())
         return before(factory, args, n, names);
     struct hw_before outer = hw_self.before, mine;
     uint64_t began = hw_now();
@@ -277,7 +265,7 @@ static object on_eager(object factory, object const *args, size_t n, object name
     mine = hw_self.before;
     hw_out();
     object task = before(factory, args, n, names);
-    bool counts = task != NULL && hw_is_task(task) && enter();
+    bool counts = task != NULL && hw_is_task(task) && hw_in_main();
     if (counts) {
         struct hw_live *live = hw_unit_find(task);
         hw_out();
@@ -312,13 +300,7 @@ bool hw_tasks_of_asyncio(object base_loop, object task, object eager, object mak
         return false;
     bool all = hw_reader(task, "done", &is_done) && hw_reader(task, "cancelled", &is_cancelled) &&
                hw_reader(task, "_exception", &exception) && hw_reader(task, "get_name", &name_of) && hw_await_find(task);
-    const struct hw_thread *t = hw_in();
-    bool ready = all && t != NULL && t->holds != 0 && hw_unit_start();
-    if (ready)
-        main_gil = t->holds;
-    if (t != NULL)
-        hw_out();
-    if (!ready)
+    if (!all || !hw_unit_start())
         return false;
     hw_Py_IncRef(task);
     task_type = task;

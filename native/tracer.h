@@ -67,6 +67,11 @@ struct hw_self {
     uint64_t poll_ns;         /* and the time in them */
     struct hw_before before;
     struct hw_long long_step;
+    uint32_t job;             /* the job that runs on it: place among those alive + 1, or 0 */
+    uint32_t pool;            /* whose worker it was last: pool + 1, or 0 */
+    void *job_queue;          /* where it got the job */
+    void *job_future;         /* a reference, until it asks for the next one */
+    struct hw_before job_before;
 };
 extern __thread struct hw_self hw_self;
 
@@ -94,7 +99,8 @@ static inline uint64_t hw_now(void)
 bool hw_file_open(void);
 static inline struct hw_section *hw_section(enum hw_section_id id)
 {
-    return id < HW_SECTION_UNITS ? &hw.header->sections[id] : &hw.header->units;
+    return id < HW_SECTION_UNITS ? &hw.header->sections[id]
+                                 : id == HW_SECTION_UNITS ? &hw.header->units : &hw.header->pools;
 }
 void hw_file_leave(void);
 void *hw_entry(enum hw_section_id id, uint32_t index);
@@ -228,6 +234,8 @@ void hw_walk_frame(struct hw_walked *walked, const void *frame);
 size_t hw_frame_inside(const void *coroutine, size_t bytes, const void *code, long lasti);
 uint32_t hw_stack_of(const struct hw_walked *walked); /* a stack of coroutines: index + 1, or 0 */
 uint32_t hw_code(const void *code); /* frame + 1 of a code object's first line, or 0 */
+uint32_t hw_code_named(const char *name);   /* the same, of what has no code object */
+const void *hw_top(void *locals[2]); /* the code of the calling thread's innermost frame, and its first two locals */
 uint32_t hw_frame_line(const char *code, uint32_t instruction);
 size_t hw_frame_text(const char *code, char *file_then_name, size_t bytes, size_t *name_at);
 
@@ -265,7 +273,10 @@ struct hw_live {
 bool hw_unit_start(void); /* before the others */
 void hw_unit_after_fork(void);
 struct hw_live *hw_unit_find(const void *key);
-struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t code, uint64_t now);
+struct hw_live *hw_unit_at(uint32_t place); /* + 1 */
+/* `pool`: of a job; else HW_NOBODY. */
+struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t code, uint32_t pool, uint64_t now);
+uint32_t hw_unit_take(struct hw_live *live); /* its key is no longer its own: its place + 1 */
 struct hw_unit *hw_unit_slot(const struct hw_live *live);
 void hw_unit_ready(struct hw_live *live, uint64_t now);
 void hw_unit_waited(struct hw_live *live); /* it was ready after a long wait */
@@ -277,9 +288,40 @@ void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on,
 void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags);
 void hw_unit_named(struct hw_live *live, const char *name);
 void hw_unit_flush_long(struct hw_thread *t);
+void hw_unit_keep_totals(struct hw_before *before, const struct hw_thread *t);
+void hw_unit_share_out(struct hw_unit *u, struct hw_thread *t, const struct hw_before *before, uint64_t now,
+                       uint64_t duration);
+static inline void hw_change(uint32_t *version) /* before and after figures that belong together */
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    POKE(version, *version + 1);
+    atomic_signal_fence(memory_order_seq_cst);
+}
 
-/* ---- agent.c and task.c: the interpreter's own functions that we look into ---- */
+/* ---- pool.c: executors. The caller holds the GIL, and is inside the tracer ---- */
+uint32_t hw_pool_of(const void *queue); /* its pool + 1, or 0 */
+uint32_t hw_pool_new(const void *queue, enum hw_pool_kind kind, const char *name, const char *type, uint32_t size,
+                     uint64_t now);
+void hw_pool_gone(const void *queue, uint64_t now);
+void hw_pool_submitted(uint32_t pool, bool told, uint64_t now);
+void hw_pool_begun(uint32_t pool, uint64_t queue_ns, uint64_t now);
+void hw_pool_ended(uint32_t pool, uint64_t run_ns, uint32_t flags, uint64_t now);
+void hw_pool_taken_away(uint32_t pool, uint32_t flags, uint64_t now); /* a job in the queue ended */
+void hw_pool_after_fork(void);
+
+/* ---- agent.c, task.c and job.c: the interpreter's own functions that we look into ---- */
 extern bool hw_agent_due; /* it is to be started as soon as that is possible */
+extern uint32_t hw_main_gil; /* + 1: of the interpreter that was there first. Others may run at the same time */
+/* Enters the tracer, in that interpreter: what the others have is none of ours. */
+static inline bool hw_in_main(void)
+{
+    const struct hw_thread *t = hw_in();
+    if (LIKELY(t != NULL && t->holds == hw_main_gil))
+        return true;
+    if (t != NULL)
+        hw_out();
+    return false;
+}
 void hw_agent_start(void);
 void hw_agent_find(void);
 

@@ -17,7 +17,7 @@
 #define CLOCK_NS 1000000u        /* after a step of this length the CPU clock is read, so that it has its own window */
 
 struct many {
-    uint32_t code, unit;         /* frame + 1, and the unit that stands for all further ones of this code, + 1 */
+    uint32_t code, pool, unit;   /* frame + 1; and the unit that stands for all further ones of this code, + 1 */
 };
 static struct private {
     uint32_t freed_count, used;
@@ -46,8 +46,9 @@ bool hw_unit_start(void)
 void hw_unit_after_fork(void)
 {
     hw_self.unit = 0;
+    hw_self.job = hw_self.pool = 0;
     hw_self.long_step.unit = 0;
-    hw_self.before.version = 1;
+    hw_self.before.version = hw_self.job_before.version = 1;
     if (p != NULL && !wiped)
         madvise(p, sizeof *p, MADV_DONTNEED);
     if (p != NULL)
@@ -87,10 +88,14 @@ struct hw_unit *hw_unit_slot(const struct hw_live *live)
     return hw_entry(HW_SECTION_UNITS, live->index);
 }
 
-static void forget(struct hw_live *live)
+struct hw_live *hw_unit_at(uint32_t place)
+{
+    return &p->alive[place - 1];
+}
+
+uint32_t hw_unit_take(struct hw_live *live)
 {
     uint32_t hole = (uint32_t)(find(live->key) - p->table), at = hole;
-    p->freed[p->freed_count++] = (uint32_t)(live - p->alive);
     live->key = NULL;
     p->table[hole] = 0;
     /* What was pushed on by an entry that is gone moves back (Knuth, The Art of Computer Programming 3, 6.4, R). */
@@ -102,10 +107,18 @@ static void forget(struct hw_live *live)
             hole = at;
         }
     }
+    return (uint32_t)(live - p->alive) + 1;
+}
+
+static void forget(struct hw_live *live)
+{
+    if (live->key != NULL)
+        hw_unit_take(live);
+    p->freed[p->freed_count++] = (uint32_t)(live - p->alive);
 }
 
 /* The section holds so many units each by itself; then one stands for all of its code. */
-static uint32_t new_index(uint32_t code, bool *of_many)
+static uint32_t new_index(uint32_t code, uint32_t pool, bool *of_many)
 {
     struct hw_section *s = &hw.header->units;
     uint32_t told_apart = s->capacity > HW_UNITS_MANY ? s->capacity - HW_UNITS_MANY : 0;
@@ -113,13 +126,13 @@ static uint32_t new_index(uint32_t code, bool *of_many)
     if (!*of_many)
         return hw_append(HW_SECTION_UNITS, 1);
     for (uint32_t i = 0; i < HW_UNITS_MANY; i++) {
-        struct many *m = &p->many[(code + i) % HW_UNITS_MANY];
-        if (m->unit != 0 && m->code == code)
+        struct many *m = &p->many[(code + pool + i) % HW_UNITS_MANY];
+        if (m->unit != 0 && m->code == code && m->pool == pool)
             return m->unit - 1;
         if (m->unit == 0) {
             uint32_t index = hw_append(HW_SECTION_UNITS, 1);
             if (index != HW_NOBODY)
-                *m = (struct many){code, index + 1};
+                *m = (struct many){code, pool, index + 1};
             return index;
         }
     }
@@ -127,20 +140,13 @@ static uint32_t new_index(uint32_t code, bool *of_many)
     return HW_NOBODY;
 }
 
-static inline void change(struct hw_unit *u)
-{
-    atomic_signal_fence(memory_order_seq_cst);
-    POKE(&u->version, u->version + 1);
-    atomic_signal_fence(memory_order_seq_cst);
-}
-
-struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t code, uint64_t now)
+struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t code, uint32_t pool, uint64_t now)
 {
     uint32_t place = p->freed_count > 0 ? p->freed[p->freed_count - 1] : p->used;
     bool of_many;
     uint32_t index = HW_NOBODY;
     if (place < HW_UNITS_ALIVE)
-        index = new_index(code, &of_many);
+        index = new_index(code, pool, &of_many);
     else
         ADD(&hw.header->units.lost, 1);
     if (index == HW_NOBODY)
@@ -164,14 +170,15 @@ struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t co
     u->kind = kind;
     u->flags = of_many ? HW_UNIT_MANY : 0;
     u->creator = hw_self.index;
-    u->parent = hw_self.unit != 0 ? p->alive[hw_self.unit - 1].index : HW_NOBODY;
+    uint32_t maker = hw_self.unit != 0 ? hw_self.unit : hw_self.job;
+    u->parent = maker != 0 ? p->alive[maker - 1].index : HW_NOBODY;
     u->carrier = HW_NOBODY;
     u->create_stack = hw_stack(HW_DEPTH / 4);
     u->code = code;
     u->count = u->live = 1;
     u->created_ns = u->since_ns = now;
     u->state = HW_OTHER;
-    u->on = HW_NOBODY;
+    u->on = pool;
     STORE(&u->ready, 1);
     return live;
 }
@@ -202,11 +209,11 @@ void hw_unit_ready(struct hw_live *live, uint64_t now)
     struct hw_long *l = &hw_self.long_step;
     if (UNLIKELY(l->unit != 0) && was_late(live, u, l))
         l->late++;
-    change(u);
+    hw_change(&u->version);
     u->total_ns[live->wait] += live->waited_ns;
     u->state = HW_NONE;
     u->since_ns = live->since_ns = now;
-    change(u);
+    hw_change(&u->version);
 }
 
 void hw_unit_waited(struct hw_live *live)
@@ -225,9 +232,8 @@ void hw_unit_flush_long(struct hw_thread *t)
     l->unit = 0;
 }
 
-static void keep_totals(const struct hw_thread *t)
+void hw_unit_keep_totals(struct hw_before *b, const struct hw_thread *t)
 {
-    struct hw_before *b = &hw_self.before;
     if (b->version == t->version)
         return;
     b->version = t->version;
@@ -249,7 +255,7 @@ void hw_unit_begin(struct hw_live *live, uint64_t now)
         else if (live->ready_ns != 0 && live->ready_ns + HW_LONG_STEP_NS <= l->end_ns)
             l->late++;
     }
-    change(u);
+    hw_change(&u->version);
     u->total_ns[live->ready_ns != 0 ? HW_NONE : live->wait] += spent;
     u->state = HW_PYTHON;
     u->since_ns = live->since_ns = now;
@@ -257,19 +263,19 @@ void hw_unit_begin(struct hw_live *live, uint64_t now)
     u->steps++;
     if (u->begun_ns == 0)
         u->begun_ns = now;
-    change(u);
+    hw_change(&u->version);
     live->runs = true;
     live->ready_ns = 0;
     live->waker = 0;
     hw_self.unit = (uint32_t)(live - p->alive) + 1;
     if (hw_self.slot != NULL)
-        keep_totals(hw_self.slot);
+        hw_unit_keep_totals(&hw_self.before, hw_self.slot);
 }
 
 void hw_unit_keep(void)
 {
     if (hw_self.slot != NULL)
-        keep_totals(hw_self.slot);
+        hw_unit_keep_totals(&hw_self.before, hw_self.slot);
 }
 
 /* It began a while ago, as it was made, and may have given way since. */
@@ -315,10 +321,9 @@ static void record(struct hw_live *live, uint64_t now)
 }
 
 /* Gives a step's time to the states that its thread was in meanwhile. */
-static void share_out(struct hw_unit *u, struct hw_thread *t, uint64_t now, uint64_t duration)
+void hw_unit_share_out(struct hw_unit *u, struct hw_thread *t, const struct hw_before *b, uint64_t now, uint64_t duration)
 {
     uint64_t rest = duration;
-    const struct hw_before *b = &hw_self.before;
     if (t == NULL || (t->version == b->version && duration < CLOCK_NS)) {
         u->total_ns[HW_PYTHON] += duration;
         return;
@@ -350,8 +355,8 @@ void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on,
     struct hw_thread *t = hw_self.slot;
     uint64_t began = live->since_ns, duration = now - began;
     record(live, now);
-    change(u);
-    share_out(u, t, now, duration);
+    hw_change(&u->version);
+    hw_unit_share_out(u, t, &hw_self.before, now, duration);
     u->loop_ns += duration;
     if (duration > u->longest_ns)
         u->longest_ns = duration;
@@ -360,7 +365,7 @@ void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on,
     u->on = on;
     if (stack != 0)
         u->stack = stack;
-    change(u);
+    hw_change(&u->version);
     live->since_ns = now;
     live->wait = wait;
     live->on = on;
@@ -385,7 +390,7 @@ void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags)
 {
     struct hw_unit *u = hw_unit_slot(live);
     flush(live);
-    change(u);
+    hw_change(&u->version);
     if (now > live->since_ns)
         u->total_ns[live->ready_ns != 0 ? HW_NONE : live->wait] += now - live->since_ns;
     u->failed += flags & HW_UNIT_FAILED ? 1 : 0;
@@ -398,7 +403,7 @@ void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags)
     }
     u->since_ns = now;
     u->end_ns = now;
-    change(u);
+    hw_change(&u->version);
     forget(live);
 }
 

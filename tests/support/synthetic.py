@@ -162,6 +162,7 @@ class FakeProcess:
     locks: list[dict[str, Any]] = field(default_factory=list)
     edges: dict[tuple[int, int, int], list[int]] = field(default_factory=dict)
     inner: list[dict[str, Any]] = field(default_factory=list)
+    pools: list[dict[str, Any]] = field(default_factory=list)
     stacks: list[tuple[tuple[str, int, str], ...]] = field(default_factory=list)
     stack_extra: dict[int, dict[str, int]] = field(default_factory=dict)
     gils: int = 1
@@ -188,6 +189,11 @@ class FakeProcess:
         """Add a task; gives its number. `totals`: ns by kind of its closed intervals, ready at Kind.NONE."""
         self.inner.append({"name": name, "created_ns": at_ns, "end_ns": end_ns or 0, "count": 1, **fields})
         return len(self.inner) - 1
+
+    def pool(self, name: str = "pool", **fields: Any) -> int:
+        """Add an executor; gives its number."""
+        self.pools.append({"name": name, **fields})
+        return len(self.pools) - 1
 
     def lock(self, kind: Kind = Kind.LOCK, made: int = 0, **fields: Any) -> int:
         """Add a lock; gives its index."""
@@ -257,6 +263,11 @@ class FakeProcess:
                         entry["total_ns"][kind] += ns
                 else:
                     entry[key] = put(value) + 1 if key == "name" else value
+        pools = np.zeros(len(self.pools), fmt.POOL)
+        for entry, fields in zip(pools, self.pools, strict=True):
+            entry["ready"], entry["kind"] = 1, fmt.PoolKind.THREADS
+            for key, value in fields.items():
+                entry[key] = put(value) + 1 if key in ("name", "type") else value
         sections = {
             Section.THREADS: self._slots(),
             Section.GILS: gils,
@@ -268,6 +279,7 @@ class FakeProcess:
             Section.TEXT: np.frombuffer(bytes(text), fmt.TEXT),
             Section.CHUNKS: chunks,
             Section.UNITS: inner,
+            Section.POOLS: pools,
         }
         header = np.zeros(1, fmt.HEADER)
         h = header[0]
@@ -284,8 +296,8 @@ class FakeProcess:
             offset = 4096
             for section, entries in sections.items():
                 described = (offset, entries.dtype.itemsize, *[len(entries)] * 3, 0)
-                if section == Section.UNITS:
-                    h["units"] = described
+                if section >= Section.UNITS:
+                    h[section.name.lower()] = described
                 else:
                     h["sections"][section] = described
                 out.seek(offset)

@@ -29,6 +29,7 @@ STRUCTS = {
     "hw_stack": fmt.STACK,
     "hw_frame": fmt.FRAME,
     "hw_unit": fmt.INNER,
+    "hw_pool": fmt.POOL,
     "hw_section": fmt.SECTION,
     "hw_header": fmt.HEADER,
 }
@@ -41,6 +42,7 @@ ENUMS: dict[str, Any] = {
     "HW_SECTION_": fmt.Section,
     "HW_UNIT_KIND_": fmt.InnerKind,
     "HW_UNIT_": fmt.InnerFlag,
+    "HW_POOL_": fmt.PoolKind,
 }
 CONSTANTS = {
     "HW_VERSION": fmt.VERSION,

@@ -102,6 +102,7 @@ class Flag(IntFlag):
     NO_SPACE = 128
     PYPY = 256
     TASKS = 512
+    JOBS = 1024
 
 
 class InnerKind(IntEnum):
@@ -122,6 +123,12 @@ class InnerFlag(IntFlag):
     DROPPED = 16
 
 
+class PoolKind(IntEnum):
+    """What kind of workers a pool has (enum hw_pool_kind)."""
+
+    THREADS = 1
+
+
 class Section(IntEnum):
     """The sections of a process file, in the order of the header (enum hw_section_id)."""
 
@@ -135,6 +142,7 @@ class Section(IntEnum):
     TEXT = 7
     CHUNKS = 8
     UNITS = 9
+    POOLS = 10
 
 
 def _struct(*fields: tuple[Any, ...]) -> np.dtype[np.void]:
@@ -278,6 +286,41 @@ INNER = _struct(
     ("lived_ns", "<u8"),
     ("total_ns", "<u8", (NKINDS,)),
 )
+POOL = _struct(
+    ("ready", "<u4"),
+    ("version", "<u4"),
+    ("kind", "<u4"),
+    ("name", "<u4"),
+    ("type", "<u4"),
+    ("size", "<u4"),
+    ("workers", "<u4"),
+    ("creator", "<u4"),
+    ("first_stack", "<u4"),
+    ("queued", "<u4"),
+    ("running", "<u4"),
+    ("most_queued", "<u4"),
+    ("most_running", "<u4"),
+    ("pad", "<u4"),
+    ("jobs", "<u8"),
+    ("lost", "<u8"),
+    ("beside", "<u8"),
+    ("begun", "<u8"),
+    ("ended", "<u8"),
+    ("failed", "<u8"),
+    ("cancelled", "<u8"),
+    ("dropped", "<u8"),
+    ("queue_ns", "<u8"),
+    ("run_ns", "<u8"),
+    ("longest_queue_ns", "<u8"),
+    ("longest_run_ns", "<u8"),
+    ("first_ns", "<u8"),
+    ("end_ns", "<u8"),
+    ("since_ns", "<u8"),
+    ("some_ns", "<u8"),
+    ("several_ns", "<u8"),
+    ("full_ns", "<u8"),
+    ("full_queue_ns", "<u8"),
+)
 LINK = np.dtype("<u4")
 FRAME = _struct(("ready", "<u4"), ("line", "<u4"), ("hash", "<u8"), ("file", "<u4"), ("name", "<u4"))
 TEXT = np.dtype("u1")
@@ -317,15 +360,16 @@ HEADER = _struct(
     ("exe", "V256"),
     ("cmdline", "V1024"),
     ("units", SECTION),
+    ("pools", SECTION),
 )
 
-HEADER_BYTES = HEADER.itemsize - SECTION.itemsize
-"""The least that a header has. A file made before there was a section of units ends there, and has zeros behind."""
+HEADER_BYTES = HEADER.itemsize - 2 * SECTION.itemsize
+"""The least that a header has. A file made before there were the last sections ends there, and has zeros behind."""
 
 
 def section(header: Any, of: Section) -> Any:
     """The description of a section, scalar of `SECTION`."""
-    return header["units"] if of == Section.UNITS else header["sections"][of]
+    return header["sections"][of] if of < Section.UNITS else header[of.name.lower()]
 
 
 # dtype of an entry of each section
@@ -340,4 +384,5 @@ ENTRY: dict[Section, np.dtype[Any]] = {
     Section.TEXT: TEXT,
     Section.CHUNKS: CHUNK,
     Section.UNITS: INNER,
+    Section.POOLS: POOL,
 }

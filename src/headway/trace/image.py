@@ -24,16 +24,22 @@ CHUNKS_AT_ONCE = 256  # a call reads two buffers of each, and takes 1024 at most
 _RETRIES = 20
 """How often a slot that is just being written is read again. One that stays odd belongs to a dead thread."""
 _ENDLESS_NS = 1 << 58
-"""Nine years: no time and no sum of times in a trace is as much."""
+"""Nine years: no time in a trace, and no sum of times of one thread, is as much."""
+_MOST_SUM_NS = 1 << 61
+"""A quarter of a million units that were there at once for nine hours come to that."""
 _HEADER_TIMES = ("start_ns", "parent_start_ns", "end_ns", "cpu_ns", "start_cpu_ns", "overwritten_until_ns")
 _TIMES = (
     *("created_ns", "begun_ns", "end_ns", "since_ns", "hold_since_ns", "burst_start_ns", "total_ns"),
     *("burst_native_ns", "burst_io_ns", "burst_gil_ns", "ready_cpu_ns", "off_other_ns", "cpu_ns"),
     *("cpu_at_ns", "hold_ns", "run_delay_ns", "window_run_ns", "end_cpu_ns", "end_run_delay_ns"),
 )
-_INNER_TIMES = (
-    *("created_ns", "begun_ns", "end_ns", "since_ns", "loop_ns", "longest_ns", "lived_ns", "total_ns"),
+_INNER_TIMES = ("created_ns", "begun_ns", "end_ns", "since_ns", "loop_ns", "longest_ns")
+_INNER_SUMS = ("lived_ns", "total_ns")
+_POOL_TIMES = (
+    *("run_ns", "longest_queue_ns", "longest_run_ns", "first_ns", "end_ns", "since_ns"),
+    *("some_ns", "several_ns", "full_ns"),
 )
+_POOL_SUMS = ("queue_ns", "full_queue_ns")
 
 
 class Truncated(Exception):
@@ -57,6 +63,7 @@ class ProcessImage:
         threads: Slots, dtype `format.THREAD`; index = number of the thread; `ready` 0 where there is none.
         gils, locks, edges, stacks, links, frames, text: The other sections, each as long as it could be read.
         inner: What runs on the threads in turn, dtype `format.INNER`.
+        pools: The executors whose jobs these are, dtype `format.POOL`.
         beside: OFFCPU, CHILD, REAPED and HOLD records of each slot, dtype `format.RECORD`.
         latest_ns: The latest time that anything in the file speaks of.
         cut_off: The file is shorter than its own header says.
@@ -103,21 +110,27 @@ class ProcessImage:
         self.frames = self._section(fd, Section.FRAMES)
         self.text = self._section(fd, Section.TEXT).tobytes()
         self.inner = self._section(fd, Section.UNITS)
+        self.pools = self._section(fd, Section.POOLS)
         self._check_times()
         self._index_chunks(fd, records=records)
         self._scan()
 
     def _check_times(self) -> None:
         """Refuse figures that no clock can give: sums of them would overflow."""
+        inner = self.inner[self.inner["ready"] != 0]
+        pools = self.pools[self.pools["ready"] != 0]
         here = [
-            ("header", self.header, _HEADER_TIMES),
-            ("a thread", self.threads[self.threads["ready"] != 0], _TIMES),
-            ("a task", self.inner[self.inner["ready"] != 0], _INNER_TIMES),
+            ("header", self.header, _HEADER_TIMES, _ENDLESS_NS),
+            ("a thread", self.threads[self.threads["ready"] != 0], _TIMES, _ENDLESS_NS),
+            ("a task or job", inner, _INNER_TIMES, _ENDLESS_NS),
+            ("a task or job", inner, _INNER_SUMS, _MOST_SUM_NS),
+            ("a pool", pools, _POOL_TIMES, _ENDLESS_NS),
+            ("a pool", pools, _POOL_SUMS, _MOST_SUM_NS),
         ]
-        for what, entries, names in here:
+        for what, entries, names, limit_ns in here:
             for name in names:
                 most = int(np.max(entries[name], initial=0))
-                if most >= _ENDLESS_NS:
+                if most >= limit_ns:
                     raise TraceUnreadable(f"{self.path}: damaged: {name} of {what} is {most}")
 
     # --- sections
@@ -244,6 +257,7 @@ class ProcessImage:
         ]
         for field in ("created_ns", "end_ns", "since_ns"):
             latest.append(int(self.inner[field][self.inner["ready"] != 0].max(initial=0)))
+        latest.append(int(self.pools["since_ns"][self.pools["ready"] != 0].max(initial=0)))
         for field in ("created_ns", "begun_ns", "end_ns", "since_ns", "cpu_at_ns", "hold_since_ns"):
             ready = self.threads["ready"] != 0
             latest.append(int(self.threads[field][ready].max(initial=0)))
@@ -264,7 +278,7 @@ class ProcessImage:
     @property
     def flags(self) -> Flag:
         """What is known of the image."""
-        return Flag(int(self.header["flags"]) & (2 * Flag.TASKS - 1))
+        return Flag(int(self.header["flags"]) & (2 * Flag.JOBS - 1))
 
     @property
     def gil(self) -> bool | None:

@@ -14,7 +14,9 @@ RUNNING = 16
 """Kind of a running interval where `python` and `native` cannot be told apart."""
 LOOP = 17
 """Kind of an interval in which a task could go on, and its event loop ran another."""
-KINDS = 18
+QUEUED = 18
+"""Kind of an interval in which a job was in the queue of its pool."""
+KINDS = 19
 
 STATE_OF: dict[int, tuple[State | None, Reason]] = {
     UNKNOWN: (None, Reason.UNKNOWN),
@@ -25,6 +27,7 @@ STATE_OF: dict[int, tuple[State | None, Reason]] = {
     Kind.GIL: (State.READY, Reason.GIL),
     Kind.CPU: (State.READY, Reason.CPU),
     LOOP: (State.READY, Reason.LOOP),
+    QUEUED: (State.READY, Reason.QUEUE),
     **{kind: (State.WAITING, Reason[kind.name]) for kind in Kind if Kind.LOCK <= kind <= Kind.OTHER},
 }
 """State and reason of each kind of interval; the state is None where it is not known."""

@@ -14,18 +14,21 @@ from headway.trace import timeline
 from headway.trace.directory import Meta, open_directory
 from headway.trace.format import NOBODY, ThreadFlag
 from headway.trace.image import ProcessImage, zero_ended
+from headway.trace.inner import link
 from headway.trace.interval import KINDS, Intervals
+from headway.trace.jobs import Job, jobs_of
+from headway.trace.pools import Pool, pools_of
 from headway.trace.processes import Lineage, lineage
 from headway.trace.stacks import Stacks
 from headway.trace.states import Life, life_of, off_share_of
-from headway.trace.tasks import Task, link, tasks_of
+from headway.trace.tasks import Task, tasks_of
 from headway.trace.unit import Unit
 from headway.units import UnitKind
 
 if TYPE_CHECKING:
     from headway.trace.steps import Steps
 
-__all__ = ["Consumer", "Process", "Task", "Thread", "Trace", "Unit"]
+__all__ = ["Consumer", "Job", "Pool", "Process", "Task", "Thread", "Trace", "Unit"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,10 +52,12 @@ class Process(Unit):
     """A process: all images of one pid, one after the other by exec. None: it was seen, but not traced.
 
     Attributes:
+        image_ends: For each image its index, when it ended and whether it did.
         runs: It had not ended when the trace was read.
     """
 
     images: list[int] = field(default_factory=list)
+    image_ends: list[tuple[int, int, bool]] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)
     command: list[str] = field(default_factory=list)
     started_by: int | None = None
@@ -82,7 +87,7 @@ class Trace:
         TraceNotFound, TraceUnreadable, TraceTooNew: See `directory.open_directory`.
 
     Attributes:
-        units: All units; `units[i].id == i + 1`; the root process is first, and tasks are last.
+        units: All units; `units[i].id == i + 1`; the root process is first; tasks, and then jobs, are last.
         notes: What could not be read or is not known, for people.
         steps: What `steps.steps_of` has read.
     """
@@ -101,11 +106,15 @@ class Trace:
             self._add_process(one)
         self._link(tree)
         self.tasks: list[Task] = []
+        self.jobs: list[Job] = []
         self.steps: Steps | None = None
-        self._task_by_entry: dict[tuple[int, int], Task] = {}
-        for process, one in zip(self.processes, tree, strict=True):
-            self._add_tasks(process, one)
+        self._by_entry: dict[tuple[int, int], Task | Job] = {}
+        for add in (self._add_tasks, self._add_jobs):
+            for process in self.processes:
+                add(process)
         link(self, self.tasks)
+        link(self, self.jobs)
+        self.pools: list[Pool] = pools_of(self)
 
     # --- making
 
@@ -122,6 +131,7 @@ class Trace:
             ended=one.ended,
             totals=np.zeros(KINDS, np.int64),
             images=one.images,
+            image_ends=one.image_ends,
             command=one.command,
             signal=one.signal,
             runs=one.runs,
@@ -175,13 +185,22 @@ class Trace:
             if one.started_by is not None and (starter := self.thread(*one.started_by)) is not None:
                 process.started_by = starter.id
 
-    def _add_tasks(self, process: Process, one: Lineage) -> None:
-        for index, end_ns, ended in one.image_ends:
+    def _add_tasks(self, process: Process) -> None:
+        for index, end_ns, ended in process.image_ends:
             for task in tasks_of(process, index, self.images[index], self.stacks[index], end_ns, ended=ended):
-                task.id = len(self.units) + 1
-                self.units.append(task)
+                self._add(task)
                 self.tasks.append(task)
-                self._task_by_entry[index, task.number] = task
+
+    def _add_jobs(self, process: Process) -> None:
+        for index, end_ns, ended in process.image_ends:
+            for job in jobs_of(process, index, self.images[index], self.stacks[index], end_ns, ended=ended):
+                self._add(job)
+                self.jobs.append(job)
+
+    def _add(self, unit: Task | Job) -> None:
+        unit.id = len(self.units) + 1
+        self.units.append(unit)
+        self._by_entry[unit.image_index, unit.number] = unit
 
     # --- reading
 
@@ -201,7 +220,12 @@ class Trace:
 
     def task(self, image_index: int, number: int | None) -> Task | None:
         """The task in an entry of an image; None if it is one of many, or none."""
-        return None if number is None else self._task_by_entry.get((image_index, number))
+        unit = None if number is None else self._by_entry.get((image_index, number))
+        return unit if isinstance(unit, Task) else None
+
+    def inner(self, image_index: int, number: int) -> Task | Job | None:
+        """The task or job in an entry of an image; None if it is one of many, or none."""
+        return self._by_entry.get((image_index, number))
 
     def unit(self, id: int) -> Unit:  # noqa: A002 - the word of the vocabulary
         """The unit with an id."""

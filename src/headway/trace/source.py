@@ -183,6 +183,14 @@ class Source:
             for node in _inside(scope)
         )
 
+    def limits_wait(self, line: int) -> bool:
+        """Whether a line waits for the result of a future with a time limit."""
+        return any(
+            _covers(node, line) and isinstance(node, ast.Call) and bool(node.args or node.keywords)
+            for node in ast.walk(self._tree)
+            if _called(node, {"result", "exception"}) is not None
+        )
+
     def same(self, name: str) -> str:
         """The name of the lock that a condition of this name uses; else the name itself."""
         return self._bindings.same.get(name, name)
@@ -250,6 +258,11 @@ class Sources:
                 if source.may_mean(hold, names):
                     return hold
         return None
+
+    def limits_wait(self, frame: Frame) -> bool:
+        """Whether a thread that stands in a frame waits for the result of a future with a time limit."""
+        source = self[frame.file]
+        return source is not None and source.limits_wait(frame.line)
 
     def awaits_interrupt(self, frames: tuple[Frame, ...]) -> bool:
         """Whether a thread that stands in these frames expects Ctrl-C."""

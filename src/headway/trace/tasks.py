@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headway.trace.format import NOBODY, InnerFlag, InnerKind, Ints, Kind
 from headway.trace.image import ProcessImage
-from headway.trace.interval import KINDS, LOOP, RUNNING, UNKNOWN
+from headway.trace.inner import closed, numbers, outcome, totals
+from headway.trace.interval import KINDS
 from headway.trace.stacks import Frame, Stacks, own_frame
-from headway.trace.states import make_add_up
 from headway.trace.unit import Unit
 from headway.units import UnitKind
 
 if TYPE_CHECKING:
-    from headway.trace.model import Process, Thread, Trace
+    from headway.trace.model import Process, Trace
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def tasks_of(
     process: Process, image_index: int, image: ProcessImage, stacks: Stacks, end_ns: int, *, ended: bool
 ) -> Iterator[Task]:
     """The tasks of an image that are told one by one, in order of creation; without ids and links."""
-    for number in _numbers(image, many=False):
+    for number in numbers(image, InnerKind.TASK, many=False):
         entry = image.inner[number]
         flags = InnerFlag(int(entry["flags"]) & 31)
         own_end = int(entry["end_ns"])
@@ -107,13 +107,13 @@ def tasks_of(
             start_ns=start,
             end_ns=end,
             ended=bool(own_end) or ended,
-            totals=_totals(entry, image, end),
+            totals=totals(entry, image, end),
             carrier=None,
             image_index=image_index,
             number=number,
             coroutine=coroutine,
             created=stacks[int(entry["create_stack"])],
-            outcome=_outcome(flags) if own_end else None,
+            outcome=outcome(flags) if own_end else None,
             seen_late=bool(flags & InnerFlag.LATE),
             steps=int(entry["steps"]),
             loop_ns=int(entry["loop_ns"]),
@@ -123,19 +123,6 @@ def tasks_of(
             waits_for=Kind(int(entry["state"])) if waits else None,
             since_ns=int(entry["since_ns"]),
         )
-
-
-def link(trace: Trace, tasks: list[Task]) -> None:
-    """Set parents and carriers: by id, once all units have theirs."""
-    by_number = {(task.image_index, task.number): task for task in tasks}
-    for task in tasks:
-        entry = trace.images[task.image_index].inner[task.number]
-        maker: Task | Thread | None = by_number.get((task.image_index, int(entry["parent"])))
-        if maker is None or maker is task:
-            maker = trace.thread(task.image_index, int(entry["creator"]))
-        carrier = trace.thread(task.image_index, int(entry["carrier"]))
-        task.parent = maker.id if maker is not None else task.process
-        task.carrier = carrier.id if carrier is not None else None
 
 
 def crowds_of(trace: Trace) -> list[Crowd]:
@@ -151,7 +138,7 @@ def crowds_of(trace: Trace) -> list[Crowd]:
     for process in trace.processes:
         for index in process.images:
             image, stacks = trace.images[index], trace.stacks[index]
-            for number in _numbers(image, many=True):
+            for number in numbers(image, InnerKind.TASK, many=True):
                 entry = image.inner[number]
                 coroutine = stacks.frame(int(entry["code"]))
                 crowd = _crowd(found, process.id, coroutine, _short(coroutine))
@@ -163,7 +150,7 @@ def crowds_of(trace: Trace) -> list[Crowd]:
                 ):
                     setattr(crowd, name, getattr(crowd, name) + int(entry[of]))
                 steps, loop_ns, longest_ns = (int(entry[name]) for name in ("steps", "loop_ns", "longest_ns"))
-                _add(crowd, steps, loop_ns, longest_ns, _closed(entry, image))
+                _add(crowd, steps, loop_ns, longest_ns, closed(entry, image))
     return sorted(found.values(), key=lambda crowd: (-crowd.loop_ns, crowd.process, crowd.name))
 
 
@@ -178,46 +165,8 @@ def name_of_entry(trace: Trace, image_index: int, number: int) -> tuple[int | No
     return None, f"a task of `{_short(trace.stacks[image_index].frame(int(image.inner[number]['code'])))}`"
 
 
-def _numbers(image: ProcessImage, *, many: bool) -> list[int]:
-    inner = image.inner
-    of_many = inner["flags"] & InnerFlag.MANY != 0
-    here = (inner["ready"] != 0) & (inner["kind"] == InnerKind.TASK) & (of_many == many)
-    found: list[int] = np.flatnonzero(here).tolist()
-    return found
-
-
-def _outcome(flags: InnerFlag) -> str:
-    for flag in (InnerFlag.DROPPED, InnerFlag.FAILED, InnerFlag.CANCELLED):
-        if flags & flag:
-            return str(flag.name).lower()
-    return "done"
-
-
 def _short(coroutine: Frame | None) -> str:
     return coroutine.function if coroutine is not None else "?"
-
-
-def _closed(entry: Any, image: ProcessImage) -> Ints:
-    """Its closed intervals by kind."""
-    totals = np.zeros(KINDS, np.int64)
-    totals[: Kind.BURST] = entry["total_ns"].astype(np.int64)
-    totals[LOOP], totals[UNKNOWN] = totals[Kind.NONE], 0
-    if not image.running_known:
-        totals[RUNNING] = totals[Kind.PYTHON] + totals[Kind.NATIVE]
-        totals[Kind.PYTHON] = totals[Kind.NATIVE] = 0
-    return totals
-
-
-def _totals(entry: Any, image: ProcessImage, end_ns: int) -> Ints:
-    """Totals with its last state; they add up to its life."""
-    totals = _closed(entry, image)
-    start, since, state = int(entry["created_ns"]), int(entry["since_ns"]), int(entry["state"])
-    open_ns = max(0, end_ns - since) if since and not int(entry["end_ns"]) else 0
-    # Of a step that had not ended, it is not known what the thread did in it.
-    kind = LOOP if state == Kind.NONE else state if Kind.LOCK <= state <= Kind.OTHER else RUNNING
-    totals[kind] += open_ns
-    make_add_up(totals, end_ns - start)
-    return totals
 
 
 def _crowd(found: dict[tuple[int, object], Crowd], process: int, coroutine: Frame | None, name: str) -> Crowd:

@@ -10,6 +10,8 @@ from headway.trace.findings.gil_bound import GilBound
 from headway.trace.findings.lock_convoy import LockConvoy
 from headway.trace.findings.loop_blocked import LoopBlocked
 from headway.trace.findings.oversubscribed import Oversubscribed
+from headway.trace.findings.pool_starved import PoolStarved
+from headway.trace.findings.serial import Serial
 from headway.trace.findings.stuck import Stuck
 from headway.trace.gil import Gil
 from headway.trace.locks import Lock
@@ -25,6 +27,8 @@ __all__ = [
     "LockConvoy",
     "LoopBlocked",
     "Oversubscribed",
+    "PoolStarved",
+    "Serial",
     "Stuck",
     "findings_of",
 ]
@@ -44,6 +48,8 @@ FINDERS: tuple[Finder, ...] = (
     LockConvoy(),
     LoopBlocked(),
     Oversubscribed(),
+    PoolStarved(),
+    Serial(),
 )
 
 

@@ -12,6 +12,7 @@ from headway.trace.format import Flag, Kind
 from headway.trace.gil import Gil, gils_of
 from headway.trace.image import ProcessImage
 from headway.trace.interval import STATE_OF, UNKNOWN
+from headway.trace.jobs import Calls, calls_of
 from headway.trace.locks import Lock, locks_of
 from headway.trace.model import Process, Trace
 from headway.trace.processes import ProcessStates
@@ -36,6 +37,7 @@ class Contents:
     waits: list[Wait]
     findings: list[Finding]
     crowds: list[Crowd]
+    calls: list[Calls]
     notes: list[str]
     verdict: str
     lanes: Lanes | None
@@ -65,7 +67,8 @@ def gather(directory: Path, *, lane_columns: int = 0) -> Contents:
     findings = findings_of(trace, gils, locks)
     notes = _notes(trace, gils, findings)
     verdict = _verdict(trace, findings, waits)
-    return Contents(trace, gils, locks, waits, findings, crowds_of(trace), notes, verdict, lanes)
+    crowds, calls = crowds_of(trace), calls_of(trace)
+    return Contents(trace, gils, locks, waits, findings, crowds, calls, notes, verdict, lanes)
 
 
 def python_image(trace: Trace) -> ProcessImage | None:
@@ -192,7 +195,9 @@ def _notes(trace: Trace, gils: list[Gil], findings: list[Finding]) -> list[str]:
                 )
                 break
         if untracked := int(image.header["units"]["lost"]):
-            notes.append(f"{whose}: {count(untracked, 'task')} not traced: too many at once")
+            notes.append(f"{whose}: {untracked:,} tasks or jobs not traced: too many at once")
+        if untracked := int(image.header["pools"]["lost"]):
+            notes.append(f"{whose}: {count(untracked, 'job')} not traced: too many pools at once")
     if any(not gil.exact for gil in gils):
         notes.append(
             "several GILs in one process: who held which is from the timeline, not from exact totals"

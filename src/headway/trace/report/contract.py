@@ -7,10 +7,13 @@ from typing import Any
 from headway.trace.findings import Finding
 from headway.trace.format import Ints, Kind
 from headway.trace.gil import Gil, held_ns
-from headway.trace.interval import LOOP, RUNNING, STATE_OF, UNKNOWN
+from headway.trace.interval import LOOP, QUEUED, RUNNING, STATE_OF, UNKNOWN
+from headway.trace.jobs import Calls
 from headway.trace.locks import Lock
-from headway.trace.model import Process, Task, Thread, Trace, Unit
+from headway.trace.model import Job, Process, Task, Thread, Trace, Unit
+from headway.trace.pools import Pool
 from headway.trace.report.contents import Contents, dropped_events, python_image
+from headway.trace.stacks import Frame
 from headway.trace.steps import TaskWait, open_waits, steps_of
 from headway.trace.tasks import Crowd, name_of_entry
 from headway.trace.waits import Wait
@@ -41,15 +44,23 @@ def document(contents: Contents) -> dict[str, Any]:
         "waits": [_wait(wait, trace) for wait in contents.waits]
         + [_task_wait(wait, trace) for wait in [*open_waits(trace), *steps_of(trace).waits]],
         "coroutines": [_crowd(crowd, trace) for crowd in contents.crowds],
+        "pools": [_pool(pool) for pool in trace.pools],
+        "functions": [_calls(calls, trace) for calls in contents.calls],
         "findings": [_finding(finding, trace) for finding in contents.findings],
     }
 
 
-def states(totals: Ints, *, running_known: bool, of_task: bool = False) -> dict[str, Any]:
-    """Seconds by state and reason. What could not be told apart has the key `unknown` and is never 0."""
+def states(totals: Ints, *, running_known: bool, ready: int | None = None) -> dict[str, Any]:
+    """Seconds by state and reason. What could not be told apart has the key `unknown` and is never 0.
+
+    Args:
+        totals: ns by kind.
+        running_known: Whether running Python is told from running native code.
+        ready: Of what has its thread in turn, the kind of being ready that it has besides: LOOP or QUEUED.
+    """
     out: dict[str, Any] = {"start": _s(totals[Kind.START]), "ready": {}, "running": {}, "waiting": {}}
     for kind, (state, reason) in STATE_OF.items():
-        if state is None or kind == Kind.START or (kind == LOOP and not of_task):
+        if state is None or kind == Kind.START or (kind in (LOOP, QUEUED) and kind != ready):
             continue
         if running_known and kind == RUNNING and not totals[RUNNING]:
             continue
@@ -62,7 +73,7 @@ def states(totals: Ints, *, running_known: bool, of_task: bool = False) -> dict[
 
 
 def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
-    if isinstance(unit, Task):
+    if isinstance(unit, Task | Job):
         images = [trace.images[unit.image_index]]
     elif isinstance(unit, Thread):
         images = [unit.image]
@@ -82,9 +93,20 @@ def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
         "states": states(
             unit.totals,
             running_known=all(image.running_known for image in images),
-            of_task=isinstance(unit, Task),
+            ready=LOOP if isinstance(unit, Task) else QUEUED if isinstance(unit, Job) else None,
         ),
     }
+    if isinstance(unit, Job):
+        out |= {
+            "carrier": unit.carrier,
+            "function": _function(unit.function),
+            "created_at": unit.created_at.where if unit.created_at else None,
+            "stack": [str(frame) for frame in unit.created],
+            "outcome": unit.outcome,
+            "begun_s": _s(unit.begun_ns - trace.start_ns) if unit.begun_ns else None,
+            "queue_s": _s(unit.queue_ns),
+            "run_s": _s(unit.run_ns),
+        }
     if isinstance(unit, Task):
         out |= {
             "carrier": unit.carrier,
@@ -195,8 +217,63 @@ def _crowd(crowd: Crowd, trace: Trace) -> dict[str, Any]:
         "steps": crowd.steps,
         "loop_s": _s(crowd.loop_ns),
         "longest_step_s": _s(crowd.longest_ns),
-        "states": states(crowd.totals, running_known=known, of_task=True),
+        "states": states(crowd.totals, running_known=known, ready=LOOP),
     }
+
+
+def _pool(pool: Pool) -> dict[str, Any]:
+    return {
+        "id": pool.id,
+        "process": pool.process,
+        "name": pool.name or None,
+        "type": pool.type or None,
+        "size": pool.size,
+        "workers": pool.workers,
+        "first_at": pool.first_at.where if pool.first_at else None,
+        "jobs": pool.jobs,
+        "not_told": pool.lost,
+        "begun": pool.begun,
+        "ended": pool.ended,
+        "failed": pool.failed,
+        "cancelled": pool.cancelled,
+        "dropped": pool.dropped,
+        "queued": pool.queued,
+        "running": pool.running,
+        "most_queued": pool.most_queued,
+        "most_running": pool.most_running,
+        "queue_s": _s(pool.queue_ns),
+        "longest_queue_s": _s(pool.longest_queue_ns),
+        "run_s": _s(pool.run_ns),
+        "longest_run_s": _s(pool.longest_run_ns),
+        "some_s": _s(pool.some_ns),
+        "several_s": _s(pool.several_ns),
+        "full_s": _s(pool.full_ns),
+    }
+
+
+def _calls(calls: Calls, trace: Trace) -> dict[str, Any]:
+    process = trace.unit(calls.process)
+    known = all(trace.images[i].running_known for i in getattr(process, "images", []))
+    return {
+        "process": calls.process,
+        "pool": calls.pool or None,
+        "name": calls.name,
+        "function": _function(calls.function),
+        "jobs": calls.count,
+        "alive": calls.alive,
+        "failed": calls.failed,
+        "cancelled": calls.cancelled,
+        "dropped": calls.dropped,
+        "queue_s": _s(calls.queue_ns),
+        "run_s": _s(calls.run_ns),
+        "longest_run_s": _s(calls.longest_ns),
+        "states": states(calls.totals, running_known=known, ready=QUEUED),
+    }
+
+
+def _function(frame: Frame | None) -> str | None:
+    """`file:line:function`; of what is not a function of Python its name."""
+    return None if frame is None else str(frame) if frame.line else frame.function
 
 
 def _finding(finding: Finding, trace: Trace) -> dict[str, Any]:

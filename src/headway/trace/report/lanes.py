@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.trace.format import Kind
-from headway.trace.interval import KINDS, LOOP, RUNNING, UNKNOWN, Intervals
+from headway.trace.interval import KINDS, LOOP, QUEUED, RUNNING, UNKNOWN, Intervals
 from headway.trace.model import Thread, Trace
 
 LETTERS: dict[int, str] = {
@@ -16,6 +16,7 @@ LETTERS: dict[int, str] = {
     Kind.GIL: "G",
     Kind.CPU: "C",
     LOOP: "L",
+    QUEUED: "Q",
     Kind.LOCK: "l",
     Kind.CONDITION: "c",
     Kind.EVENT: "e",
@@ -38,6 +39,7 @@ WORDS: dict[int, str] = {
     Kind.GIL: "wants GIL",
     Kind.CPU: "wants core",
     LOOP: "wants loop",
+    QUEUED: "wants worker",
     Kind.START: "start",
     UNKNOWN: "not known",
     **{kind: kind.name.lower() for kind in Kind if Kind.LOCK <= kind <= Kind.OTHER},

@@ -14,7 +14,7 @@ from rich.text import Text
 from headway.trace.figures import digits, duration
 from headway.trace.findings import Finding
 from headway.trace.format import Flag
-from headway.trace.report import loops, tables
+from headway.trace.report import loops, pools, tables
 from headway.trace.report.contents import Contents, gather, outcome, python_image
 from headway.units import Severity
 
@@ -66,6 +66,7 @@ def _lines(contents: Contents, columns: int) -> Iterable[Text]:
         ("units", tables.units(contents, columns)),
         ("time", tables.lanes(contents, columns)),
         ("tasks", loops.tasks(contents, columns)),
+        ("jobs", pools.jobs(contents, columns)),
         ("gil", tables.gil(contents, columns)),
         ("locks", tables.locks(contents, columns)),
         ("waits", tables.waits(contents, columns)),

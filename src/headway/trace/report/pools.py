@@ -1,0 +1,74 @@
+"""The report's section on jobs: what each pool was given, how long that stood in its queue, and what it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from headway.trace.figures import count, duration
+from headway.trace.format import Kind
+from headway.trace.interval import RUNNING
+from headway.trace.jobs import Calls
+from headway.trace.pools import Pool
+from headway.trace.report.contents import Contents
+from headway.trace.report.lanes import WORDS
+from headway.trace.report.tables import cut, cut_name
+from headway.trace.stacks import short_path
+
+_POOLS = 6
+_ROWS = 4
+_NAME = 24
+_DID = [kind for kind in Kind if Kind.PYTHON <= kind <= Kind.OTHER] + [RUNNING]
+
+
+def jobs(contents: Contents, columns: int) -> Iterable[Text]:
+    """The pools whose jobs ran for longest, with their functions."""
+    pools = [pool for pool in contents.trace.pools if pool.jobs or pool.lost]
+    for pool in pools[:_POOLS]:
+        yield Text(cut(_head(contents, pool), columns))
+        yield Text(cut(f"  {_times(pool)}", columns))
+        mine = [calls for calls in contents.calls if calls.pool == pool.id]
+        if mine:
+            yield Text(f"  {'function':{_NAME}} {'jobs':>7} {'in queue':>8} {'ran':>8} {'longest':>8}  did", "dim")
+        for calls in mine[:_ROWS]:
+            yield Text(_row(contents, calls, columns))
+        if len(mine) > _ROWS:
+            yield Text(f"  and {count(len(mine) - _ROWS, 'more function')}", "dim")
+    if len(pools) > _POOLS:
+        rest = pools[_POOLS:]
+        yield Text(
+            f"and {count(len(rest), 'more pool')} with {count(sum(pool.jobs for pool in rest), 'job')}", "dim"
+        )
+
+
+def _head(contents: Contents, pool: Pool) -> str:
+    whose = f"{contents.trace.unit(pool.process).pid} " if len(contents.trace.processes) > 1 else ""
+    of = f" of {pool.size}" if pool.size and pool.size != pool.workers else ""
+    ends = [f"{getattr(pool, name):,} {name}" for name in ("failed", "cancelled", "dropped")]
+    ends += [f"{pool.queued:,} still in the queue", f"{pool.running:,} still running"]
+    ends += [f"{pool.lost:,} more not told"]
+    told = ", ".join(text for text in ends if not text.startswith("0 "))
+    return (
+        f"{whose}{pool.title}: {count(pool.workers, 'worker')}{of}, {count(pool.jobs, 'job')}, "
+        f"at most {pool.most_running} at once" + (f"; {told}" if told else "")
+    )
+
+
+def _times(pool: Pool) -> str:
+    queue = f"in the queue {duration(pool.queue_mean_ns)} on average, {duration(pool.longest_queue_ns)} at most"
+    run = f"ran {duration(pool.run_mean_ns)} on average, {duration(pool.longest_run_ns)} at most"
+    return f"{queue}; {run}" if pool.ended else queue if pool.begun else "none has begun"
+
+
+def _row(contents: Contents, calls: Calls, columns: int) -> str:
+    did = sorted(((int(calls.totals[kind]), kind) for kind in _DID if calls.totals[kind]), reverse=True)
+    words = ", ".join(f"{WORDS[kind]} {duration(ns)}" for ns, kind in did[:2])
+    row = (
+        f"  {cut_name(calls.name, _NAME):{_NAME}} {calls.count:>7,} {duration(calls.queue_ns):>8} "
+        f"{duration(calls.run_ns):>8} {duration(calls.longest_ns):>8}  {words or '-'}"
+    )
+    if calls.function is not None and calls.function.line:
+        place = f"  {short_path(calls.function.file, contents.trace.meta.cwd)}:{calls.function.line}"
+        row += place if len(row + place) <= columns else ""
+    return cut(row, columns)
