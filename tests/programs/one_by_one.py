@@ -5,16 +5,17 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-JOBS = 12
+JOBS = 10
 
 
 def naps(_: object = None) -> None:
-    time.sleep(0.03)
+    time.sleep(0.025)
 
 
 def needlessly(pool: ThreadPoolExecutor) -> None:
     for _ in range(JOBS):
-        pool.submit(naps).result()
+        needless = pool.submit(naps)
+        needless.result()
 
 
 def with_a_time_limit(pool: ThreadPoolExecutor) -> None:
@@ -25,7 +26,7 @@ def with_a_time_limit(pool: ThreadPoolExecutor) -> None:
 def now_and_then(pool: ThreadPoolExecutor) -> None:
     for _ in range(JOBS):
         pool.submit(naps)
-        time.sleep(0.05)
+        time.sleep(0.04)
 
 
 def together(pool: ThreadPoolExecutor) -> None:

@@ -37,7 +37,7 @@ def stream() -> None:
     with ThreadPoolExecutor(2, thread_name_prefix="stream") as pool:
 
         def asks() -> None:
-            for _ in range(3):
+            for _ in range(2):
                 pool.submit(naps).result()
 
         threads = [threading.Thread(target=asks) for _ in range(16)]
@@ -53,10 +53,10 @@ def given(name: str, workers: int, jobs: int, function) -> None:
 
 
 stream()
-given("batch", 2, 44, naps)
-given("one-worker", 1, 22, naps)
-given("computing", 2, 40, computes)
-given("half-computing", 4, 60, both)
-given("locking", 4, 40, locks)
-given("few", 2, 19, naps)
-given("roomy", 22, 40, naps)
+given("batch", 2, 30, naps)
+given("one-worker", 1, 20, naps)
+given("computing", 2, 30, computes)
+given("half-computing", 4, 50, both)
+given("locking", 4, 30, locks)
+given("few", 2, 19, lambda: time.sleep(0.03))
+given("roomy", 16, 40, naps)

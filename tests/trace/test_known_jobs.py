@@ -67,17 +67,15 @@ def test_the_states_of_a_job_add_up_to_its_life(known: Traced) -> None:
 def test_a_job_names_who_submitted_it_and_where(known: Traced) -> None:
     unit = jobs(known, "napping")[0]
     (inner,) = jobs(known, "inner")
-    (asked,) = (unit for unit in jobs(known) if known.unit(unit["parent"])["kind"] == "task" and unit is not None)[:1]
+    by_tasks = [unit for unit in jobs(known) if known.unit(unit["parent"])["kind"] == "task"]
 
     assert known.name(unit["parent"]) == "main"
     assert unit["created_at"].rsplit("/", 1)[1].startswith("jobs.py:")
-    assert [frame.rsplit(":", 1)[1] for frame in unit["stack"]][:3] == [
-        "ThreadPoolExecutor.submit",
-        "submitted",
-        "with_two.<locals>.<listcomp>" if "listcomp" in unit["stack"][2] else "with_two",
-    ]
+    assert unit["stack"][0].endswith(":ThreadPoolExecutor.submit")
+    assert unit["stack"][1].endswith(":submitted")
     assert known.name(inner["parent"]) == "outer"
-    assert known.name(asked["parent"]) == "asks"
+    assert known.name(by_tasks[0]["parent"]) == "asks"
+    assert known.unit(by_tasks[1]["parent"])["coroutine"].endswith(":on_a_loop")
 
 
 def test_outcomes_are_told(known: Traced) -> None:
@@ -136,17 +134,17 @@ def test_more_jobs_than_are_told_one_by_one_are_counted_by_function(tmp_path: Pa
 def first(): pass
 def second(): pass
 with ThreadPoolExecutor(4) as pool:
-    for _ in range(10000):
+    for _ in range(8600):
         pool.submit(first)
         pool.submit(second)
 """,
         tmp_path,
     )
 
-    assert {row["name"]: row["jobs"] for row in traced.report["functions"]} == {"first": 10000, "second": 10000}
+    assert {row["name"]: row["jobs"] for row in traced.report["functions"]} == {"first": 8600, "second": 8600}
     (one,) = traced.report["pools"]
-    assert (one["jobs"], one["ended"], one["not_told"], one["queued"]) == (20000, 20000, 0, 0)
-    assert 16000 < len(jobs(traced)) < 20000
+    assert (one["jobs"], one["ended"], one["not_told"], one["queued"]) == (17200, 17200, 0, 0)
+    assert 16000 < len(jobs(traced)) < 17200
 
 
 def test_of_a_program_that_is_killed_the_jobs_are_as_they_were_then(tmp_path: Path) -> None:

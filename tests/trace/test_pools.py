@@ -7,18 +7,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headway.trace.findings import Finder, Finding, PoolStarved, Serial, pool_starved
+from headway.trace.findings import serial as serial_module
 from headway.trace.findings.pool_starved import helpful_size
 from headway.trace.format import Kind
 from headway.trace.interval import KINDS
 from headway.trace.model import Pool, Trace
 from synthetic import MS, T0, FakeTrace
-from tracing import PROGRAMS, Report, Traced, trace
+from tracing import PROGRAMS, Traced, trace
 
 native = pytest.mark.native
 
 
-def found(traced: Traced, kind: str) -> list[Report]:
-    return [one for one in traced.report["findings"] if one["kind"] == kind]
+@pytest.fixture(autouse=True)
+def every_pool_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever share of the program's life it has: a busy machine makes that longer."""
+    for module in (pool_starved, serial_module):
+        monkeypatch.setattr(module, "SPAN_SHARE", 0.0)
+
+
+def found(traced: Traced, finder: Finder) -> list[Finding]:
+    return finder.find(Trace(traced.directory), [], [])
 
 
 def line_of(program: str, text: str) -> str:
@@ -39,9 +48,9 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Traced:
 
 @native
 def test_pools_too_small_for_what_their_jobs_wait_for_are_starved_and_no_others(starved: Traced) -> None:
-    ones = found(starved, "pool-starved")
+    ones = found(starved, PoolStarved())
 
-    assert sorted((one["sentence"].split(" stood ")[0], one["severity"]) for one in ones) == [
+    assert sorted((one.sentence.split(" stood ")[0], one.severity) for one in ones) == [
         ("a job of batch (ThreadPoolExecutor)", "note"),
         ("a job of stream (ThreadPoolExecutor)", "warning"),
     ]
@@ -49,28 +58,28 @@ def test_pools_too_small_for_what_their_jobs_wait_for_are_starved_and_no_others(
 
 @native
 def test_a_starved_pool_is_told_with_the_size_that_would_help(starved: Traced) -> None:
-    (one,) = (one for one in found(starved, "pool-starved") if "of stream" in one["sentence"])
+    (one,) = (one for one in found(starved, PoolStarved()) if "of stream" in one.sentence)
 
-    assert "all 2 workers were taken for" in one["sentence"]
-    assert "asleep" in one["evidence"][0]
-    size = int(one["advice"].split("max_workers=")[1].split(")")[0])
+    assert "all 2 workers were taken for" in one.sentence
+    assert "asleep" in one.evidence[0]
+    size = int(one.advice.split("max_workers=")[1].split(")")[0])
     assert 8 <= size <= 16  # so many threads ask at a time
-    assert one["where"] == [line_of("starved", "pool.submit(naps).result()")]
-    assert {starved.name(unit) for unit in one["units"]} == {"stream_0", "stream_1"}
+    assert one.where == [line_of("starved", "pool.submit(naps).result()")]
+    assert {starved.name(unit) for unit in one.units} == {"stream_0", "stream_1"}
 
 
 @native
 def test_jobs_that_were_waited_for_one_by_one_are_serial_and_no_others(serial: Traced) -> None:
-    (one,) = found(serial, "serial")
+    (one,) = found(serial, Serial())
 
-    assert one["severity"] == "note"
-    assert one["sentence"].startswith(
-        "the 12 jobs of needlessly (ThreadPoolExecutor), which may have 4 workers, ran one after the other: "
+    assert one.severity == "note"
+    assert one.sentence.startswith(
+        "the 10 jobs of needlessly (ThreadPoolExecutor), which may have 4 workers, ran one after the other: "
         "main waited for each at "
     )
-    assert one["where"][0] == line_of("one_by_one", "pool.submit(naps).result()")
-    assert [serial.name(unit) for unit in one["units"]] == ["main"]
-    assert found(serial, "pool-starved") == []
+    assert one.where[0] == line_of("one_by_one", "needless.result()")
+    assert [serial.name(unit) for unit in one.units] == ["main"]
+    assert found(serial, PoolStarved()) == []
 
 
 def fake_pool(tmp_path: Path, **figures: int) -> Pool:

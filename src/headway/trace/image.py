@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -288,7 +289,7 @@ class ProcessImage:
         found = Flag.GIL_FOUND | Flag.GIL_TAKEN
         return True if self.flags & found == found else None
 
-    @property
+    @cached_property
     def running_known(self) -> bool:
         """Whether `running: python` can be told from `running: native`."""
         return self.gil is True or not self.flags & Flag.PYTHON
