@@ -56,6 +56,18 @@ def test_calls_that_wait_go_to_threads() -> None:
     assert any("wait" in reason for reason in stage.why)
 
 
+@pytest.mark.known_time  # where the machine stands still, calls that wait seem to compute
+def test_what_only_the_first_call_computes_does_not_decide() -> None:
+    def call(number: int) -> int:
+        if number == 0:
+            spin(0)
+        return pause(number)
+
+    (stage,) = report_of(call, 300).stages
+    assert stage.on == "threads"
+    assert stage.workers >= 32
+
+
 @pytest.mark.parametrize("workers", [None, 40])
 def test_a_function_that_waited_before_begins_on_threads_and_the_report_says_why(workers: int | None) -> None:
     report_of(pause, 300)
@@ -72,6 +84,15 @@ def test_busy_python_calls_go_to_processes_or_to_threads_without_a_gil() -> None
     assert stage.on in ("processes", "threads")
     assert stage.calls == 150
     assert len(stage.calls_by_worker) >= 3  # the caller, threads, and what came after
+
+
+@several_cores
+@pytest.mark.known_time  # less than START_NS of calls, on a machine that is not too slow
+def test_calls_that_are_not_worth_a_start_go_to_processes_that_are_there() -> None:
+    assert list(headway.map(tiny, range(4), on="processes")) == list(range(4))
+    (stage,) = report_of(spin, 20).stages
+    assert stage.on in ("processes", "threads")
+    assert not any("starting processes takes 120 ms" in reason for reason in stage.why)
 
 
 def test_a_function_that_changes_this_process_stays_here_and_the_report_says_why() -> None:

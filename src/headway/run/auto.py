@@ -23,8 +23,6 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -38,7 +36,8 @@ from headway.run.climb import FULL, Climb, call_ns_before, forget
 from headway.run.cores import available_cores, stood_ns
 from headway.run.coroutines import Awaiting, begun_in
 from headway.run.identity import name_of
-from headway.run.measured import Window
+from headway.run.measured import Window, time_of
+from headway.run.worth import not_worth
 
 if TYPE_CHECKING:
     import asyncio
@@ -57,14 +56,14 @@ TINY_NS = 3_000
 """Calls shorter than this cost about as much to send as to run."""
 PROBE_NS = 8_000_000
 """A probe lasts at least so long."""
-AT_ONCE = 1.1
-"""At least so many calls run at a time, on average, while threads are probed; some are cut off by the window."""
+AT_ONCE = 0.5
+"""Of each further core, calls must take this part for threads to show anything of the GIL."""
 AGAIN_NS = 500_000_000
 """The work is measured again at most so often."""
+STUCK = 0.8
+"""Threads with the GIL in the way use this part of a core together, or more; else they wait, or others have the cores."""
 IDLE = 0.5
 """Threads that together use less of a core than this do not even fight for the GIL: they wait."""
-START_NS = 120_000_000
-"""What it costs to start worker processes, when there are none."""
 SCALES = 0.4
 """Of each further core, threads must use this part to be kept for busy calls."""
 LOOK_NS = 100_000_000
@@ -102,6 +101,10 @@ class Opened:
             if not self._awaited:
                 abandon_at_exit(self._backends[name])
         return self._backends[name]
+
+    def there(self, name: str) -> bool:
+        """Whether the backend of this name is open."""
+        return name in self._backends
 
     def _open(self, name: str) -> Backend:
         if name == "asyncio" and self._loop is not None:
@@ -141,6 +144,7 @@ class Auto:
         self._climb: Climb | None = None
         self._before_ns = 0.0  # how long a call took in the map before, until one of this map was seen
         self._doubts = 0
+        self._sure = False  # what was found first was measured again: it may have been what only the first call did
         self._sample: Portion | None = None
         self._window = Window()
         self._stood_ns = stood_ns()
@@ -206,14 +210,17 @@ class Auto:
         if now_ns - self._measured_ns < AGAIN_NS:
             return False
         self._measured_ns = now_ns
-        self._serial_ns = math.inf
+        self._measure_again(why)
+        return True
+
+    def _measure_again(self, why: str) -> None:
         self._why.append(f"measured again: {why}")
+        self._serial_ns = math.inf
         if self._inline:
             self._stood_ns = stood_ns()
             self._go("serial", None, self._measure)
         else:
             self._begin_probe()
-        return True
 
     # Each state is told of a portion of its own window, and how many ns of calls are left.
 
@@ -227,15 +234,16 @@ class Auto:
         in_calls_ns = max(self._stood_ns - before_ns - between_ns, 0)
         busy = min(1.0, seen.cpu_ns / max(seen.run_ns - in_calls_ns, 1))
         if self._serial_ns == math.inf:
-            self._why.append(f"measured {seen.calls} calls: {_time(seen.call_ns)} each, {busy:.0%} busy")
+            self._why.append(f"measured {seen.calls} calls: {time_of(seen.call_ns)} each, {busy:.0%} busy")
         short = seen.calls >= MANY or self._serial_ns < TINY_NS
         self._serial_ns = seen.call_ns
         if left_ns < MOMENT_NS:
             return
         if busy >= WAITS:
             self._doubts = 0
-        if busy < WAITS and short and self._doubts < DOUBTS:
-            # A machine that stood still for some milliseconds makes short calls look as if they waited.
+        if busy < WAITS and self._doubts < (DOUBTS if short else self._sure):
+            # A machine that stood still for some milliseconds makes short calls look as if they waited; and others are
+            # looked at twice when they were busy at first.
             self._doubts += 1
             self._window = Window()
         elif busy < WAITS and seen.call_ns > TINY_NS:
@@ -251,19 +259,24 @@ class Auto:
 
     def _probe(self, portion: Portion, left_ns: float) -> None:
         seen, workers = self._window, self.backend.workers
-        if seen.portions < 2 * workers or seen.elapsed_ns < PROBE_NS:
+        if seen.portions < 2 * workers or seen.span_ns < PROBE_NS:
             return
-        if seen.run_ns < AT_ONCE * seen.elapsed_ns:
-            self._window = Window()  # calls that come one by one show nothing of the GIL
+        further = min(workers, self._cores) - 1
+        if seen.run_ns < (1 + AT_ONCE * further) * seen.span_ns:
+            # A few long calls that still run may be missing; many calls have come one by one, and show nothing.
+            if seen.elapsed_ns > LOOK_NS and seen.portions > 8 * workers:
+                self._window = Window()
             return
-        if seen.busy < WAITS and seen.cores < IDLE and self._serial_ns == math.inf:
+        cores = seen.cpu_ns / seen.span_ns
+        if seen.busy < WAITS and cores < IDLE and self._serial_ns == math.inf:
             self._wait(f"calls wait {1 - seen.busy:.0%} of their time", left_ns)
-        elif seen.cores > 1 + SCALES * (min(workers, self._cores) - 1):
-            self._go(
-                "threads", f"{workers} threads used {seen.cores:.2f} cores: no GIL in the way", self._threads
-            )
+        elif cores > 1 + SCALES * further:
+            self._go("threads", f"{workers} threads used {cores:.2f} cores: no GIL in the way", self._threads)
+        elif cores < STUCK and not self._sure and self._inline:
+            self._sure = True
+            self._measure_again(f"{workers} threads used {cores:.2f} cores, and waited")
         else:
-            self._leave(seen.cores, left_ns)
+            self._leave(cores, left_ns)
 
     def _fell(self, seen: Window) -> bool:
         """Whether calls that were busy mostly wait now; to run slowly on a busy machine is no waiting."""
@@ -276,7 +289,8 @@ class Auto:
         stuck = f"{self.backend.workers} threads used {cores:.2f} cores: the GIL"
         self._stays = self._stays or effect(self._fn)
         if self._stays is None:
-            self._stays = self._not_worth(left_ns)
+            call_ns = min(self._serial_ns, self._window.call_ns)
+            self._stays = not_worth(self._sample, call_ns, left_ns, self._cores, self._opened.there("processes"))
         if self._stays is not None:
             self._stay(f"{stuck}; stays in this process: {self._stays}")
             return
@@ -295,32 +309,6 @@ class Auto:
                 self._again(f"calls now use {seen.busy:.0%} of a core")
             else:
                 self._window = Window()
-
-    def _not_worth(self, left_ns: float) -> str | None:
-        """Why sending calls to other processes would gain nothing."""
-        if sys.platform != "linux":
-            return "worker processes need Linux"
-        gain_ns = left_ns * (1 - 1 / self._cores)
-        if gain_ns < START_NS:
-            return f"{_time(left_ns)} of calls are left, starting processes takes {_time(START_NS)}"
-        sample = self._sample
-        if sample is None or not sample.values:
-            return None
-        began_ns = time.perf_counter_ns()
-        buffers: list[pickle.PickleBuffer] = []
-        try:
-            place = sample.first
-            pickle.dumps((sample.batch.items[place], sample.batch.kwargs), 5, buffer_callback=buffers.append)
-            pickle.dumps(sample.values[0], 5, buffer_callback=buffers.append)
-        except Exception:
-            # Perhaps it takes a stronger pickler: sending tells, and what cannot be sent comes back here.
-            return None
-        # Shared memory is written once, at about 2 GB/s.
-        sending_ns = 3 * (time.perf_counter_ns() - began_ns) + sum(len(b.raw()) for b in buffers) / 2
-        call_ns = min(self._serial_ns, self._window.call_ns)
-        if sending_ns > call_ns * (1 - 1 / self._cores):
-            return f"a call takes {_time(call_ns)}, sending it {_time(sending_ns)}"
-        return None
 
     def _start(self) -> None:
         """Start the processes, and work on here until they are up."""
@@ -372,15 +360,6 @@ class Auto:
             before_ns, self._before_ns = self._before_ns, 0.0
             if seen.call_ns < before_ns / 2:
                 forget(self._fn)
-                self._again(f"a call takes {_time(seen.call_ns)}, and took {_time(before_ns)} before")
+                self._again(f"a call takes {time_of(seen.call_ns)}, and took {time_of(before_ns)} before")
             elif seen.cores > FULL:
                 self._again(f"threads use {seen.cores:.2f} cores, though calls wait")
-
-
-def _time(ns: float) -> str:
-    if math.isinf(ns):
-        return "an unknown time"
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns:.3g} ns"

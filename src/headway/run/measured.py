@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from headway.run.batch import Portion
 
-__all__ = ["Window"]
+__all__ = ["Window", "time_of"]
 
 
 class Window:
@@ -16,12 +17,15 @@ class Window:
         self.since_ns = time.monotonic_ns()
         self.calls = self.portions = 0
         self.run_ns = self.cpu_ns = 0
+        self._first_ns = self._last_ns = 0
 
     def add(self, portion: Portion) -> bool:
         """Count a portion, unless it began before the window did."""
         spent = portion.spent
         if not spent.started_ns or spent.started_ns < self.since_ns:
             return False
+        self._first_ns = min(self._first_ns or spent.started_ns, spent.started_ns)
+        self._last_ns = max(self._last_ns, spent.ended_ns)
         self.calls += len(portion.values)
         self.portions += 1
         self.run_ns += spent.ended_ns - spent.started_ns
@@ -32,6 +36,11 @@ class Window:
     def elapsed_ns(self) -> int:
         """How long it is open."""
         return max(time.monotonic_ns() - self.since_ns, 1)
+
+    @property
+    def span_ns(self) -> int:
+        """From the first beginning to the last end of what was counted: calls that go on then are not part of it."""
+        return max(self._last_ns - self._first_ns, 1)
 
     @property
     def call_ns(self) -> float:
@@ -57,3 +66,13 @@ class Window:
     def rate(self) -> float:
         """Calls a second."""
         return self.calls / self.elapsed_ns * 1e9
+
+
+def time_of(ns: float) -> str:
+    """A time for people."""
+    if math.isinf(ns):
+        return "an unknown time"
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.3g} ns"

@@ -12,7 +12,7 @@ from headway.run.process import wire
 from headway.run.process.handle import Handle
 from headway.run.process.spawn import Surroundings, spawn
 
-__all__ = ["park", "prepare", "take"]
+__all__ = ["park", "prepare", "some_wait", "take"]
 
 _lock = threading.Lock()
 _parked: list[Handle] = []
@@ -66,6 +66,11 @@ def take(like: Surroundings) -> Handle | None:
                     handle.ready = handle.dead = False
                     return handle
     return None
+
+
+def some_wait() -> bool:
+    """Whether a pool may find a worker here."""
+    return bool(_parked)
 
 
 def _gone(handle: Handle) -> bool:
