@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -46,6 +48,35 @@ def test_several_inputs_end_with_the_shortest(on: str) -> None:
 @on_all
 def test_an_unordered_map_gives_the_same_results_in_any_order(on: str) -> None:
     assert sorted(headway.map(double, range(5000), on=on, ordered=False)) == [2 * n for n in range(5000)]
+
+
+class Item:
+    """A thing that can go through a map, and be watched."""
+
+
+def hand_back(item: Item) -> Item:
+    return item
+
+
+@on_all
+@pytest.mark.parametrize("ordered", [True, False])
+def test_what_has_gone_through_a_map_does_not_wait_for_the_garbage_collector(on: str, ordered: bool) -> None:
+    alive: weakref.WeakSet[Item] = weakref.WeakSet()
+
+    def items() -> Iterator[Item]:
+        for _ in range(20_000):
+            item = Item()
+            alive.add(item)
+            yield item
+
+    most = 0
+    gc.disable()
+    try:
+        for _ in headway.map(hand_back, items(), on=on, ordered=ordered, buffer=1000):
+            most = max(most, len(alive))
+    finally:
+        gc.enable()
+    assert most <= 3000  # those that are out, and a chunk that is read
 
 
 @on_all

@@ -42,6 +42,10 @@ class _Slot:
         self.parts: dict[int, tuple[list[Any], dict[int, BaseException]]] = {}
         self.tries: dict[int, int] = {}
 
+    def end(self) -> None:
+        """Nothing of it will come any more. Without the cycle, its items go now, and not with the garbage of later."""
+        self.batch.tag = None
+
 
 class Stage:
     """One function that all items go through.
@@ -326,6 +330,7 @@ class Stage:
             self._pass_on(values, errors)
             if not slot.missing and self.failure is None:
                 self._slots.remove(slot)
+                slot.end()
             return
         slot.parts[first] = (values, errors)
         while self._slots and self.failure is None:
@@ -336,6 +341,7 @@ class Stage:
             head.next += len(part[0])
             if head.next == len(head.batch):
                 self._slots.popleft()
+                head.end()
             self._pass_on(*part)
 
     def _pass_on(self, values: list[Any], errors: dict[int, BaseException]) -> None:

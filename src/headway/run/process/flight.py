@@ -12,7 +12,7 @@ __all__ = ["Flight", "Task"]
 class Task:
     """Some successive calls of a batch that wait for a worker."""
 
-    __slots__ = ("batch", "claimed", "context", "crashes", "error", "flight", "start", "stop")
+    __slots__ = ("batch", "claimed", "context", "crashes", "error", "sent", "start", "stop")
 
     def __init__(self, batch: Batch, context: Context) -> None:
         self.batch = batch
@@ -23,8 +23,8 @@ class Task:
         self.crashes = 0
         """How many workers died while they had it and ran none of its calls."""
 
-        self.flight: Flight | None = None
-        """On its way, or there and answered; None before."""
+        self.sent = False
+        """On its way, or there and answered."""
         self.error: BaseException | None = None
         """What to deliver instead of sending it; set if it is stopped while some thread has it in hand."""
 

@@ -123,7 +123,7 @@ class Pool:
             task, handle.hand = handle.hand, None
             if task is not None:
                 self.in_hand.discard(task)
-                if task.flight is None:
+                if not task.sent:
                     if task not in self.queue:
                         self.queue.appendleft(task)
                 else:
@@ -258,7 +258,8 @@ class Pool:
         with self.lock:
             self.in_hand.discard(task)
             if frame is not None and task.error is None and not handle.dead:
-                flight = task.flight = Flight(task, handle.next, time.monotonic_ns(), frame.local)
+                flight = Flight(task, handle.next, time.monotonic_ns(), frame.local)
+                task.sent = True
                 handle.next = flight.end
                 handle.flights.append(flight)
                 frame.note(handle)
