@@ -1,5 +1,5 @@
-/* The way into the interpreter: sees that the program imports asyncio, or queues, and then has its tasks (task.c) or the
- * jobs of its executors (job.c) watched.
+/* The way into the interpreter: sees that the program imports asyncio, greenlet, or queues, and then has its tasks
+ * (task.c), greenlets (switch.c, gevent.c) or the jobs of its executors (job.c) watched.
  *
  * Nothing of it can be seen from Python. A pending call, before the program's own code, puts functions of ours in place
  * of some in the interpreter's own table of methods: `_imp.is_builtin`, which every import of a module asks first, and
@@ -158,6 +158,12 @@ static bool is_ours(void)
     return hw.on && hw_self.slot != NULL && hw_self.slot->holds == hw_main_gil;
 }
 
+static void watch_greenlets(object module)
+{
+    if (hw_greenlets_of(module))
+        __atomic_fetch_or(&hw.header->flags, HW_FLAG_GREENLETS, __ATOMIC_RELAXED);
+}
+
 /* A module in C is there: were its functions looked at when it is asked for, it would be too early. */
 static object executed(object module, object result)
 {
@@ -167,6 +173,10 @@ static object executed(object module, object result)
         hw_PyErr_Clear();
     if (text != NULL && UNLIKELY(strcmp(text, "_queue") == 0))
         watch_queues(module);
+    if (text != NULL && UNLIKELY(strcmp(text, "greenlet._greenlet") == 0))
+        watch_greenlets(module);
+    if (text != NULL && UNLIKELY(strncmp(text, "gevent.", 7) == 0))
+        hw_gevent_of(module, text);
     hw_drop(name);
     return result;
 }
@@ -211,6 +221,14 @@ static bool replace(object imp, const char *name, object (*ours)(object, object)
     return method != NULL;
 }
 
+static object module_of(const char *name)
+{
+    object word = hw_PyUnicode_FromString(name);
+    object module = word != NULL ? hw_PyImport_GetModule(word) : NULL;
+    hw_drop(word);
+    return module;
+}
+
 /* In the main thread, between two instructions, with the GIL. */
 static int boot(void *unused)
 {
@@ -223,12 +241,13 @@ static int boot(void *unused)
             watch_asyncio(); /* it may be there already */
         replace(imp, "exec_dynamic", on_exec_dynamic, &exec_dynamic_before);
         replace(imp, "exec_builtin", on_exec_builtin, &exec_builtin_before);
-        object word = hw_PyUnicode_FromString("_queue");
-        object queues = word != NULL ? hw_PyImport_GetModule(word) : NULL;
+        object queues = module_of("_queue"), greenlets = module_of("greenlet._greenlet");
         if (queues != NULL)
             watch_queues(queues);
+        if (greenlets != NULL)
+            watch_greenlets(greenlets);
         hw_drop(queues);
-        hw_drop(word);
+        hw_drop(greenlets);
     }
     if (hw_PyErr_Occurred() != NULL)
         hw_PyErr_Clear();

@@ -30,7 +30,6 @@ static void in_child(void)
     hw_self.slot = NULL;
     hw_self.holds.lock = 0;
     hw_self.chunk = NULL;
-    hw_self.unit = 0;
     hw_self.vfork_pid = 0;
     hw_file_after_fork();
     hw_stack_after_fork();

@@ -30,7 +30,10 @@ typedef void *object;
     X(object, PyTuple_GetItem, (object, ptrdiff_t))                 \
     X(object, PyLong_FromVoidPtr, (void *))                         \
     X(object, PyWeakref_NewRef, (object, object))                   \
-    X(object, PyCFunction_NewEx, (struct method *, object, object))
+    X(object, PyCFunction_NewEx, (struct method *, object, object)) \
+    X(ptrdiff_t, PyTuple_Size, (object))                            \
+    X(void *, PyCapsule_GetPointer, (object, const char *))         \
+    X(object, PyDict_GetItem, (object, object))
 
 struct method { /* PyMethodDef */
     const char *name;
@@ -38,7 +41,8 @@ struct method { /* PyMethodDef */
     int flags;
     const char *doc;
 };
-enum { METH_NOARGS = 4, METH_O = 8, METH_FASTCALL = 0x82, METH_METHOD = 0x282 }; /* the last two with names */
+enum { METH_VARARGS = 1, METH_KEYWORDS = 2, METH_NOARGS = 4, METH_O = 8 };
+enum { METH_FASTCALL = 0x82, METH_METHOD = 0x282 }; /* with names */
 
 #define X(type, name, arguments) extern type(*hw_##name) arguments;
 PYTHON_FUNCTIONS(X)
@@ -62,7 +66,9 @@ enum {
     FUNCTION_CODE = 48, METHOD_FUNCTION = 16,                        /* PyFunctionObject, PyMethodObject */
     DESCR_DEF = 40,                                                  /* PyMethodDescrObject, and its like */
     TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_VECTORCALL = 56, TYPE_CALL = 128, /* PyTypeObject */
+    TYPE_DEALLOC = 48, TYPE_DICT = 288,                              /* tp_dictoffset */
     ASEND_GENERATOR = 16,                                            /* PyAsyncGenASend */
+    METHOD_SELF = 24,                                                /* PyMethodObject */
     STEP_TASK = 16, STEP_ARGUMENT = 24, STEP_SIZE = 32,              /* TaskStepMethWrapper */
 };
 enum { SLOT_TP_CALL = 50 };
@@ -92,8 +98,23 @@ uint32_t hw_called(object callable);                              /* frame + 1 o
 /* job.c */
 bool hw_jobs_of_queues(object simple_queue);
 
+/* entry.c: functions whose C entry is ours. `word`: what is kept with it */
+typedef object vectorcall(object, object const *, size_t, object);
+struct entry {
+    object function;
+    vectorcall *before;
+    uint32_t word;
+};
+/* `compiled`: also where the interpreter has compiled calls to it that go past its entry, which cost more from then on. */
+bool hw_watch(object function, vectorcall *ours, uint32_t word, bool compiled);
+const struct entry *hw_entry_of(object function);
+
+/* switch.c and gevent.c: these modules have been imported */
+bool hw_greenlets_of(object module);                /* greenlet._greenlet */
+void hw_gevent_of(object module, const char *name); /* one of gevent's that are in C */
+
 /* task.c */
 bool hw_tasks_of_asyncio(object base_loop, object task, object eager_factory, object make_eager_factory);
-void hw_tasks_of_loop(object loop);
+bool hw_tasks_of_loop(object loop);
 
 #endif

@@ -237,15 +237,18 @@ struct hw_frame {
     uint32_t file, name;   /* offsets in the text section */
 };
 
-/* What runs on threads in turn: a task of asyncio, a job of an executor. Written by the thread that it runs on, under the
- * GIL. A job is ready from when it was submitted, has its thread once, and ends when its worker asks for the next one. */
-enum hw_unit_kind { HW_UNIT_KIND_TASK = 1, HW_UNIT_KIND_GREENLET = 2, HW_UNIT_KIND_JOB = 3 };
+/* What runs on threads in turn: a task of asyncio, a greenlet, a job of an executor. Written by the thread that it runs on,
+ * under the GIL. A job is ready from when it was submitted, has its thread once, and ends when its worker asks for the
+ * next one. */
+enum hw_unit_kind { HW_UNIT_KIND_TASK = 1, HW_UNIT_KIND_GREENLET = 2, HW_UNIT_KIND_JOB = 3, HW_UNIT_KINDS };
 enum hw_unit_flags {
     HW_UNIT_MANY = 1,      /* stands for all further units of this code: there were too many to tell apart */
     HW_UNIT_LATE = 2,      /* first seen when it went on: what it did before is not known */
     HW_UNIT_FAILED = 4,    /* it ended with an exception */
     HW_UNIT_CANCELLED = 8,
     HW_UNIT_DROPPED = 16,  /* it was thrown away before it had ended, some time before end_ns */
+    HW_UNIT_HUB = 32,      /* the greenlet that is gevent's event loop in its thread */
+    HW_UNIT_MAIN = 64,     /* the greenlet that a thread begins with: seen from its first switch on */
 };
 struct hw_unit {
     uint32_t ready;        /* 1 once the slot can be read */
@@ -342,6 +345,7 @@ enum hw_flags {
     HW_FLAG_PYPY = 256,
     HW_FLAG_TASKS = 512,       /* it has imported asyncio, and its tasks are seen */
     HW_FLAG_JOBS = 1024,       /* it has imported _queue, and the jobs of its executors are seen */
+    HW_FLAG_GREENLETS = 2048,  /* it has imported greenlet, and its greenlets are seen */
 };
 
 /* First page of the file. Written by the thread that makes the file, except where noted. */

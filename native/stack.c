@@ -103,19 +103,42 @@ static bool in(const struct hw_frame *frame, const char *file, const char *name)
            (name == NULL || strcmp(hw_entry(HW_SECTION_TEXT, frame->name), name) == 0);
 }
 
+/* What gevent itself waits for, where that is written in Python: a part of the file's path, and a function of it or NULL. */
+static uint32_t classify_gevent(const struct hw_frame *f)
+{
+    static const struct {
+        const char *file, *name;
+        uint32_t kind;
+    } known[] = {
+        {"gevent/hub.py", "sleep", HW_SLEEP},       {"gevent/_socket3.py", NULL, HW_IO},
+        {"gevent/_socketcommon.py", NULL, HW_IO},   {"gevent/ssl.py", NULL, HW_IO},
+        {"gevent/select.py", NULL, HW_IO},          {"gevent/os.py", NULL, HW_IO},
+        {"gevent/_fileobjectposix.py", NULL, HW_IO}, {"gevent/_fileobjectcommon.py", NULL, HW_IO},
+        {"gevent/resolver/thread.py", NULL, HW_IO}, {"gevent/subprocess.py", NULL, HW_PROCESS},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (in(f, known[i].file, known[i].name))
+            return known[i].kind;
+    return HW_NONE;
+}
+
 /* What a thread waits for when it blocks on a lock under this stack: the lock itself, or what the standard library
- * builds on one. */
+ * builds on one. So does a greenlet, where gevent has put its own lock in place. */
 static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
 {
     *named = 1;
     const struct hw_frame *f[4] = {NULL, NULL, NULL, NULL};
     for (uint32_t i = 0, k = 0; i < depth && k < 4; i++) {
         const struct hw_frame *frame = hw_entry(HW_SECTION_FRAMES, links[i]);
-        if (!in(frame, "threading.py", "Condition.wait_for"))
+        if (!in(frame, "threading.py", "Condition.wait_for") && !in(frame, "gevent/thread.py", NULL) &&
+            !in(frame, "gevent/lock.py", NULL))
             f[k++] = frame;
     }
     if (f[0] == NULL)
         return HW_CONDITION; /* wait_for, called from C */
+    uint32_t kind = classify_gevent(f[0]);
+    if (kind != HW_NONE)
+        return kind;
     if (in(f[0], "threading.py", NULL)) {
         if (in(f[0], "threading.py", "Condition.wait")) {
             if (f[1] == NULL)

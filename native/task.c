@@ -14,7 +14,7 @@
 #include "python_api.h"
 #include "tracer.h"
 
-typedef object vectorcall(object, object const *, size_t, object);
+#define TURN (&hw_self.turns[HW_UNIT_KIND_TASK])
 
 static object task_type, step_type;
 static struct method *wakeup; /* in _asyncio */
@@ -88,7 +88,7 @@ struct step {
 
 static struct step step_begins(object task)
 {
-    struct step step = {NULL, hw_self.unit};
+    struct step step = {NULL, TURN->unit};
     hw_Py_IncRef(task);
     if (!hw_in_main())
         return step;
@@ -112,7 +112,7 @@ static struct step step_begins(object task)
 static void step_ends(object task, struct step step, object result)
 {
     struct hw_live *live = step.live;
-    hw_self.unit = step.before;
+    TURN->unit = step.before;
     if (live != NULL && live->key == task && live->runs && hw_in_main()) {
         uint64_t now = hw_now();
         uint32_t wait = HW_OTHER, on = HW_NOBODY, flags = 0, stack = 0;
@@ -192,24 +192,9 @@ static void learn(object callback)
     }
 }
 
-/* Functions whose C entry is ours. */
-static struct entry {
-    object function;
-    vectorcall *before;
-} entries[8];
-static uint32_t entry_count;
-
-static inline vectorcall *before_of(object function)
-{
-    for (uint32_t i = 0; i < entry_count; i++)
-        if (entries[i].function == function)
-            return entries[i].before;
-    return NULL;
-}
-
 static object on_call_soon(object function, object const *args, size_t n, object names)
 {
-    object handle = before_of(function)(function, args, n, names);
+    object handle = hw_entry_of(function)->before(function, args, n, names);
     if (handle == NULL || (n & ~ARGUMENTS_OFFSET) < 2)
         return handle;
     object callback = args[1], type = TYPE_OF(callback);
@@ -225,30 +210,14 @@ static object on_call_soon(object function, object const *args, size_t n, object
     return handle;
 }
 
-/* A class's own function that is called by a vector of arguments: a Python function, or one of Cython's. */
-static bool watch(object function, vectorcall *ours)
-{
-    size_t at = AT(size_t, TYPE_OF(function), TYPE_VECTORCALL);
-    if (at == 0 || at > 256 || entry_count == sizeof entries / sizeof *entries || before_of(function) != NULL ||
-        AT(vectorcall *, function, at) == NULL)
-        return false;
-    hw_Py_IncRef(function);
-    entries[entry_count++] = (struct entry){function, AT(vectorcall *, function, at)};
-    /* Compiled calls to it from Python, where the interpreter could go past its entry, are let go of. */
-    if (hw_PyFunction_SetVectorcall != NULL && TYPE_OF(function) == hw_PyFunction_Type && ours != on_call_soon)
-        hw_PyFunction_SetVectorcall(function, ours);
-    AT(vectorcall *, function, at) = ours;
-    return true;
-}
-
-void hw_tasks_of_loop(object loop)
+bool hw_tasks_of_loop(object loop)
 {
     object function = hw_PyObject_GetAttrString(loop, "call_soon");
+    bool watched = function != NULL && hw_watch(function, on_call_soon, 0, false);
     if (function == NULL)
         hw_PyErr_Clear();
-    else
-        watch(function, on_call_soon);
     hw_drop(function);
+    return watched;
 }
 
 /* ---- eager tasks: the first step runs while they are made ---- */
@@ -256,13 +225,13 @@ void hw_tasks_of_loop(object loop)
 /* A factory of eager tasks makes one: its first step runs meanwhile, inside the step of who makes it. */
 static object on_eager(object factory, object const *args, size_t n, object names)
 {
-    vectorcall *before = before_of(factory);
+    vectorcall *before = hw_entry_of(factory)->before;
     if (!hw_in_main())
         return before(factory, args, n, names);
-    struct hw_before outer = hw_self.before, mine;
+    struct hw_before outer = TURN->before, mine;
     uint64_t began = hw_now();
-    hw_unit_keep();
-    mine = hw_self.before;
+    hw_unit_keep(HW_UNIT_KIND_TASK);
+    mine = TURN->before;
     hw_out();
     object task = before(factory, args, n, names);
     bool counts = task != NULL && hw_is_task(task) && hw_in_main();
@@ -273,24 +242,24 @@ static object on_eager(object factory, object const *args, size_t n, object name
             /* Subtle: one that has ended already has no coroutine, and 3.12.1 would not survive the question. */
             live = (n & ~ARGUMENTS_OFFSET) > 1 ? begin_unit(task, args[1], began, 0) : NULL;
         if (live != NULL && hw_unit_slot(live)->begun_ns == 0) {
-            struct step step = {live, hw_self.unit};
+            struct step step = {live, TURN->unit};
             hw_self.busy = true;
             hw_unit_begin_eager(live, began);
-            hw_self.before = mine;
+            TURN->before = mine;
             hw_out();
             hw_Py_IncRef(task);
             step_ends(task, step, task);
         }
     }
-    hw_self.before = outer;
+    TURN->before = outer;
     return task;
 }
 
 static object on_factory(object function, object const *args, size_t n, object names)
 {
-    object factory = before_of(function)(function, args, n, names);
+    object factory = hw_entry_of(function)->before(function, args, n, names);
     if (factory != NULL && TYPE_OF(factory) == hw_PyFunction_Type)
-        watch(factory, on_eager);
+        hw_watch(factory, on_eager, 0, true);
     return factory;
 }
 
@@ -304,11 +273,12 @@ bool hw_tasks_of_asyncio(object base_loop, object task, object eager, object mak
         return false;
     hw_Py_IncRef(task);
     task_type = task;
-    hw_self.before.version = 1;
-    hw_tasks_of_loop(base_loop);
+    TURN->before.version = 1;
+    if (!hw_tasks_of_loop(base_loop))
+        return false;
     if (eager != NULL && make_eager != NULL) { /* from 3.12 on */
-        watch(eager, on_eager);
-        watch(make_eager, on_factory);
+        hw_watch(eager, on_eager, 0, true);
+        hw_watch(make_eager, on_factory, 0, true);
     }
-    return entry_count > 0;
+    return true;
 }

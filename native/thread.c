@@ -260,6 +260,7 @@ void hw_unblock(struct hw_thread *t)
     if (t->kind == HW_IO && t->now_c == HW_IO_POLL) {
         hw_self.polls++;
         hw_self.poll_ns += now - t->since_ns;
+        hw_self.poll_end_ns = now;
     }
     hw_resume(t, now);
     hw_out();

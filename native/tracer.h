@@ -47,6 +47,13 @@ struct hw_long {
     bool over;                /* it was the unit's last */
 };
 
+/* Whose turn it is on a thread, of the units of one kind. */
+struct hw_turn {
+    uint32_t unit;            /* the one that runs: place among those alive + 1, or 0 */
+    struct hw_before before;
+    struct hw_long long_step;
+};
+
 /* One thread's own state. Only that thread reads or writes it. */
 struct hw_self {
     struct hw_thread *slot;   /* NULL: not known yet, or ended */
@@ -62,11 +69,14 @@ struct hw_self {
     uint64_t check_at_ns;     /* before this its CPU clock is read after long intervals only */
     const void *last_cond;    /* last condition variable that it initialised */
     struct hw_holds holds;
-    uint32_t unit;            /* the task that runs on it: place among those alive + 1, or 0 */
     uint32_t polls;           /* calls that looked, or waited, for input: a loop makes one each time round */
     uint64_t poll_ns;         /* and the time in them */
-    struct hw_before before;
-    struct hw_long long_step;
+    uint64_t poll_end_ns;     /* and when the last one returned */
+    uint64_t left_ns;         /* when a greenlet gave way, and none has come back since; 0: not known */
+    uint32_t wait;            /* what the greenlet that runs would wait for, where it is now: enum hw_kind, or 0 ... */
+    uint32_t watch;           /* ... or by what it has started */
+    const void *wait_on;      /* the object that is to end that, or NULL */
+    struct hw_turn turns[HW_UNIT_KINDS]; /* by kind: a task may run in a greenlet, and a greenlet in a task's step */
     uint32_t job;             /* the job that runs on it: place among those alive + 1, or 0 */
     uint32_t pool;            /* whose worker it was last: pool + 1, or 0 */
     void *job_queue;          /* where it got the job */
@@ -268,7 +278,14 @@ struct hw_live {
     uint32_t burst_steps;
     uint32_t wait, stack; /* kind of its last wait, and where it was */
     uint32_t on;          /* unit that it waited for, or HW_NOBODY */
+    uint32_t carrier;     /* slot of the thread that ran it last */
+    uint8_t kind;         /* enum hw_unit_kind */
+    bool begun;           /* it has run */
     bool runs;
+    bool looped;          /* it gave way to an event loop, and not to another unit */
+    bool hub;             /* it is the event loop */
+    uint32_t flags;       /* HW_UNIT_FAILED and the like, for its end */
+    const void *awaits;   /* the object that it waits for, or NULL: an address, and no more */
 };
 bool hw_unit_start(void); /* before the others */
 void hw_unit_after_fork(void);
@@ -282,7 +299,8 @@ void hw_unit_ready(struct hw_live *live, uint64_t now);
 void hw_unit_waited(struct hw_live *live); /* it was ready after a long wait */
 void hw_unit_begin(struct hw_live *live, uint64_t now);
 void hw_unit_begin_eager(struct hw_live *live, uint64_t began);
-void hw_unit_keep(void); /* the thread's totals, now */
+void hw_unit_keep(enum hw_unit_kind kind); /* the thread's totals, now */
+struct hw_live *hw_unit_running(enum hw_unit_kind kind); /* on this thread; or NULL */
 /* The step ends. `wait` HW_NONE: so does the unit. `stack`: where it waits, or of a long step where it stands. */
 void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on, uint32_t stack);
 void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags);
@@ -309,7 +327,7 @@ void hw_pool_ended(uint32_t pool, uint64_t run_ns, uint32_t flags, uint64_t now)
 void hw_pool_taken_away(uint32_t pool, uint32_t flags, uint64_t now); /* a job in the queue ended */
 void hw_pool_after_fork(void);
 
-/* ---- agent.c, task.c and job.c: the interpreter's own functions that we look into ---- */
+/* ---- agent.c, task.c, job.c and greenlet.c: the interpreter's own functions that we look into ---- */
 extern bool hw_agent_due; /* it is to be started as soon as that is possible */
 extern uint32_t hw_main_gil; /* + 1: of the interpreter that was there first. Others may run at the same time */
 /* Enters the tracer, in that interpreter: what the others have is none of ours. */

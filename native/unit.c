@@ -1,4 +1,4 @@
-/* Units that run on threads in turn, the tasks of event loops: their states, totals and records.
+/* Units that run on threads in turn, the tasks of event loops and greenlets: their states, totals and records.
  *
  * Whoever calls holds the GIL of the main interpreter, runs on the thread that carries the unit, and is inside the
  * tracer. A unit that has its thread does what the thread does: the thread's own totals say how much of a step was
@@ -45,10 +45,14 @@ bool hw_unit_start(void)
 /* The child of a fork begins without them: those of the parent that it goes on with are new here. */
 void hw_unit_after_fork(void)
 {
-    hw_self.unit = 0;
     hw_self.job = hw_self.pool = 0;
-    hw_self.long_step.unit = 0;
-    hw_self.before.version = hw_self.job_before.version = 1;
+    hw_self.job_before.version = 1;
+    for (uint32_t kind = 0; kind < HW_UNIT_KINDS; kind++) {
+        hw_self.turns[kind].unit = hw_self.turns[kind].long_step.unit = 0;
+        hw_self.turns[kind].before.version = 1;
+    }
+    hw_self.left_ns = hw_self.wait = hw_self.watch = 0;
+    hw_self.wait_on = NULL;
     if (p != NULL && !wiped)
         madvise(p, sizeof *p, MADV_DONTNEED);
     if (p != NULL)
@@ -83,14 +87,29 @@ struct hw_live *hw_unit_find(const void *key)
     return place != 0 ? &p->alive[place - 1] : NULL;
 }
 
-struct hw_unit *hw_unit_slot(const struct hw_live *live)
-{
-    return hw_entry(HW_SECTION_UNITS, live->index);
-}
-
 struct hw_live *hw_unit_at(uint32_t place)
 {
     return &p->alive[place - 1];
+}
+
+struct hw_live *hw_unit_running(enum hw_unit_kind kind)
+{
+    uint32_t place = hw_self.turns[kind].unit;
+    return place != 0 ? &p->alive[place - 1] : NULL;
+}
+
+/* The innermost that runs: it makes others, and wakes them. */
+static uint32_t running(void)
+{
+    const struct hw_live *live = hw_unit_running(HW_UNIT_KIND_TASK);
+    if (live == NULL)
+        live = hw_self.job != 0 ? hw_unit_at(hw_self.job) : hw_unit_running(HW_UNIT_KIND_GREENLET);
+    return live != NULL ? live->index : HW_NOBODY;
+}
+
+struct hw_unit *hw_unit_slot(const struct hw_live *live)
+{
+    return hw_entry(HW_SECTION_UNITS, live->index);
 }
 
 uint32_t hw_unit_take(struct hw_live *live)
@@ -159,7 +178,7 @@ struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t co
         grow();
     struct hw_live *live = &p->alive[place];
     *live = (struct hw_live){.key = key, .index = index, .created_ns = now, .since_ns = now, .wait = HW_OTHER,
-                             .on = HW_NOBODY};
+                             .on = HW_NOBODY, .kind = (uint8_t)kind, .looped = kind == HW_UNIT_KIND_TASK};
     *find(key) = place + 1;
     struct hw_unit *u = hw_unit_slot(live);
     if (of_many && u->count > 0) {
@@ -170,8 +189,7 @@ struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t co
     u->kind = kind;
     u->flags = of_many ? HW_UNIT_MANY : 0;
     u->creator = hw_self.index;
-    uint32_t maker = hw_self.unit != 0 ? hw_self.unit : hw_self.job;
-    u->parent = maker != 0 ? p->alive[maker - 1].index : HW_NOBODY;
+    u->parent = running();
     u->carrier = HW_NOBODY;
     u->create_stack = hw_stack(HW_DEPTH / 4);
     u->code = code;
@@ -188,7 +206,8 @@ struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t co
  * goes through callbacks, too. */
 static bool was_late(const struct hw_live *live, const struct hw_unit *u, const struct hw_long *l)
 {
-    if (hw_self.unit != 0 || hw_self.polls - l->polls > 1 || hw_self.poll_ns - l->poll_ns >= AT_ONCE_NS)
+    const struct hw_live *now = hw_unit_running(live->kind);
+    if ((now != NULL && !now->hub) || hw_self.polls - l->polls > 1 || hw_self.poll_ns - l->poll_ns >= AT_ONCE_NS)
         return false;
     if (u->begun_ns == 0) /* new: made by a callback of the loop, such as that of a connection */
         return hw_stack_has(u->create_stack, "asyncio/events.py", "Handle._run");
@@ -201,13 +220,13 @@ void hw_unit_ready(struct hw_live *live, uint64_t now)
     if (live->ready_ns != 0)
         return; /* it is already */
     live->ready_ns = now;
-    live->waker = hw_self.unit != 0 ? p->alive[hw_self.unit - 1].index + 1 : 0;
+    live->waker = running() + 1; /* HW_NOBODY + 1 is 0 */
     if (live->runs)
         return; /* it gives way, and is in line at once: the step's end will say so */
     live->waited_ns = now - live->since_ns;
     struct hw_unit *u = hw_unit_slot(live);
-    struct hw_long *l = &hw_self.long_step;
-    if (UNLIKELY(l->unit != 0) && was_late(live, u, l))
+    struct hw_long *l = &hw_self.turns[live->kind].long_step;
+    if (UNLIKELY(l->unit != 0) && now >= l->end_ns && was_late(live, u, l))
         l->late++;
     hw_change(&u->version);
     u->total_ns[live->wait] += live->waited_ns;
@@ -224,12 +243,17 @@ void hw_unit_waited(struct hw_live *live)
                   live->wait << 24 | (live->waker & 0xffffffu));
 }
 
-void hw_unit_flush_long(struct hw_thread *t)
+static void flush_long(struct hw_thread *t, struct hw_long *l)
 {
-    struct hw_long *l = &hw_self.long_step;
     if (l->unit != 0)
         hw_beside(t, l->start_ns, l->end_ns, HW_LONG, l->unit - 1, l->stack, l->late, l->delay_us);
     l->unit = 0;
+}
+
+void hw_unit_flush_long(struct hw_thread *t)
+{
+    for (uint32_t kind = 0; kind < HW_UNIT_KINDS; kind++)
+        flush_long(t, &hw_self.turns[kind].long_step);
 }
 
 void hw_unit_keep_totals(struct hw_before *b, const struct hw_thread *t)
@@ -248,34 +272,34 @@ void hw_unit_begin(struct hw_live *live, uint64_t now)
     struct hw_unit *u = hw_unit_slot(live);
     uint64_t spent = now - live->since_ns;
     live->step_ready_ns = live->ready_ns != 0 ? spent : 0;
-    struct hw_long *l = &hw_self.long_step;
+    struct hw_turn *turn = &hw_self.turns[live->kind];
+    struct hw_long *l = &turn->long_step;
     if (UNLIKELY(l->unit != 0) && hw_self.slot != NULL) {
         if (hw_self.polls - l->polls > 1)
-            hw_unit_flush_long(hw_self.slot);
-        else if (live->ready_ns != 0 && live->ready_ns + HW_LONG_STEP_NS <= l->end_ns)
+            flush_long(hw_self.slot, l);
+        else if (!live->hub && live->ready_ns != 0 && live->ready_ns + HW_LONG_STEP_NS <= l->end_ns)
             l->late++;
     }
     hw_change(&u->version);
     u->total_ns[live->ready_ns != 0 ? HW_NONE : live->wait] += spent;
     u->state = HW_PYTHON;
     u->since_ns = live->since_ns = now;
-    u->carrier = hw_self.index;
+    u->carrier = live->carrier = hw_self.index;
     u->steps++;
     if (u->begun_ns == 0)
         u->begun_ns = now;
     hw_change(&u->version);
-    live->runs = true;
+    live->begun = live->runs = true;
     live->ready_ns = 0;
     live->waker = 0;
-    hw_self.unit = (uint32_t)(live - p->alive) + 1;
-    if (hw_self.slot != NULL)
-        hw_unit_keep_totals(&hw_self.before, hw_self.slot);
+    turn->unit = (uint32_t)(live - p->alive) + 1;
+    hw_unit_keep(live->kind);
 }
 
-void hw_unit_keep(void)
+void hw_unit_keep(enum hw_unit_kind kind)
 {
     if (hw_self.slot != NULL)
-        hw_unit_keep_totals(&hw_self.before, hw_self.slot);
+        hw_unit_keep_totals(&hw_self.turns[kind].before, hw_self.slot);
 }
 
 /* It began a while ago, as it was made, and may have given way since. */
@@ -353,10 +377,12 @@ void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on,
 {
     struct hw_unit *u = hw_unit_slot(live);
     struct hw_thread *t = hw_self.slot;
+    struct hw_turn *turn = &hw_self.turns[live->kind];
     uint64_t began = live->since_ns, duration = now - began;
-    record(live, now);
+    if (!live->hub) /* it is where its thread tells of it */
+        record(live, now);
     hw_change(&u->version);
-    hw_unit_share_out(u, t, &hw_self.before, now, duration);
+    hw_unit_share_out(u, t, &turn->before, now, duration);
     u->loop_ns += duration;
     if (duration > u->longest_ns)
         u->longest_ns = duration;
@@ -374,15 +400,15 @@ void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on,
     live->waited_ns = 0;
     if (live->ready_ns != 0)
         live->ready_ns = now; /* it made itself ready while it ran */
-    if (UNLIKELY(duration >= HW_LONG_STEP_NS) && t != NULL) {
-        hw_unit_flush_long(t);
+    if (UNLIKELY(duration >= HW_LONG_STEP_NS) && t != NULL && live->looped && !live->hub) {
+        flush_long(t, &turn->long_step);
         /* The kernel's figure has the delays of waking up from a call that blocks, too. */
         int saved = errno;
         uint64_t delay = hw_run_delay("/proc/thread-self/schedstat");
         errno = saved;
-        delay = delay > hw_self.before.run_delay_ns ? (delay - hw_self.before.run_delay_ns) / 1000 : 0;
-        hw_self.long_step = (struct hw_long){began, now, hw_self.poll_ns, hw_self.polls, live->index + 1, stack, 0,
-                                             delay > UINT32_MAX ? UINT32_MAX : (uint32_t)delay, wait == HW_NONE};
+        delay = delay > turn->before.run_delay_ns ? (delay - turn->before.run_delay_ns) / 1000 : 0;
+        turn->long_step = (struct hw_long){began, now, hw_self.poll_ns, hw_self.polls, live->index + 1, stack, 0,
+                                           delay > UINT32_MAX ? UINT32_MAX : (uint32_t)delay, wait == HW_NONE};
     }
 }
 

@@ -103,6 +103,7 @@ class Flag(IntFlag):
     PYPY = 256
     TASKS = 512
     JOBS = 1024
+    GREENLETS = 2048
 
 
 class InnerKind(IntEnum):
@@ -121,6 +122,8 @@ class InnerFlag(IntFlag):
     FAILED = 4
     CANCELLED = 8
     DROPPED = 16
+    HUB = 32
+    MAIN = 64
 
 
 class PoolKind(IntEnum):

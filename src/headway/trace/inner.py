@@ -1,4 +1,4 @@
-"""What runs on threads in turn, tasks and jobs: what their entries in a process file say alike."""
+"""What runs on threads in turn, tasks, greenlets and jobs: what their entries in a process file say alike."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from headway.trace.states import make_add_up
 if TYPE_CHECKING:
     from headway.trace.model import Job, Task, Thread, Trace
 
-READY = {InnerKind.TASK: LOOP, InnerKind.JOB: QUEUED}
+READY = {InnerKind.TASK: LOOP, InnerKind.GREENLET: LOOP, InnerKind.JOB: QUEUED}
 """Why a unit of each kind is ready."""
 
 
-def numbers(image: ProcessImage, kind: InnerKind, *, many: bool) -> list[int]:
-    """The entries of units of a kind: each by itself, or those that stand for many."""
+def numbers(image: ProcessImage, *kinds: InnerKind, many: bool) -> list[int]:
+    """The entries of units of some kinds: each by itself, or those that stand for many."""
     inner = image.inner
     of_many = inner["flags"] & InnerFlag.MANY != 0
     found: list[int] = np.flatnonzero(
-        (inner["ready"] != 0) & (inner["kind"] == kind) & (of_many == many)
+        (inner["ready"] != 0) & np.isin(inner["kind"], kinds) & (of_many == many)
     ).tolist()
     return found
 

@@ -87,7 +87,8 @@ class Trace:
         TraceNotFound, TraceUnreadable, TraceTooNew: See `directory.open_directory`.
 
     Attributes:
-        units: All units; `units[i].id == i + 1`; the root process is first; tasks, and then jobs, are last.
+        units: All units; `units[i].id == i + 1`; the root process is first; tasks and
+            greenlets, and then jobs, are last.
         notes: What could not be read or is not known, for people.
         steps: What `steps.steps_of` has read.
     """

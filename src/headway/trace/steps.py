@@ -1,4 +1,4 @@
-"""What the timeline says of tasks: steps that kept a loop for long, what the thread did in them, and long waits."""
+"""What the timeline says of tasks and greenlets: long steps, what the thread did in them, and long waits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from headway.trace.format import NOBODY, Ints, Kind, Records
+from headway.trace.format import NOBODY, InnerKind, Ints, Kind, Records
 from headway.trace.interval import KINDS, Intervals
 from headway.trace.model import Thread, Trace
 from headway.trace.stacks import Frame
+from headway.units import UnitKind
 
 WAITS = 20
 """How many waits are kept: the longest."""
@@ -61,11 +62,17 @@ class TaskWait:
 
 @dataclass(slots=True)
 class Steps:
-    """Of all loops of a trace. `latest_ns`: how late a step came at most, by id of the loop's thread."""
+    """Of all loops of a trace.
+
+    Attributes:
+        latest_ns, latest_greenlet_ns: How late a step of a task, and of a greenlet, came at most, by id of the loop's
+            thread.
+    """
 
     long: list[LongStep]
     waits: list[TaskWait]
     latest_ns: dict[int, int]
+    latest_greenlet_ns: dict[int, int] = field(default_factory=dict)
 
 
 def steps_of(trace: Trace) -> Steps:
@@ -112,9 +119,14 @@ def _take(
                 np.zeros(KINDS, np.int64),
             )
         )
-    ready = block["c"][kinds == Kind.STEP]
-    if latest := int(ready.max(initial=0)):
-        steps.latest_ns[thread.id] = max(latest, steps.latest_ns.get(thread.id, 0))
+    late = block[kinds == Kind.STEP]
+    of_greenlets = thread.image.inner["kind"][late["a"]] == InnerKind.GREENLET
+    for of, ready in (
+        (steps.latest_ns, late["c"][~of_greenlets]),
+        (steps.latest_greenlet_ns, late["c"][of_greenlets]),
+    ):
+        if latest := int(ready.max(initial=0)):
+            of[thread.id] = max(latest, of.get(thread.id, 0))
     waited = block[kinds == Kind.WAITED]
     if len(waited) > WAITS:
         waited = waited[np.argpartition(waited["dur_kind"], -WAITS)[-WAITS:]]
@@ -137,7 +149,7 @@ def _take(
 
 
 def open_waits(trace: Trace) -> list[TaskWait]:
-    """Waits of tasks that had not ended, the longest ones, longest first."""
+    """Waits of tasks and greenlets that had not ended and are for something known, the longest ones, longest first."""
     waits = [
         TaskWait(
             task.image_index,
@@ -151,6 +163,7 @@ def open_waits(trace: Trace) -> list[TaskWait]:
         )
         for task in trace.tasks
         if task.waits_for is not None
+        and not (task.kind is UnitKind.GREENLET and task.waits_for is Kind.OTHER)
     ]
     return sorted(waits, key=lambda wait: wait.start_ns)[:WAITS]
 

@@ -1,10 +1,10 @@
-"""loop-blocked: a task kept its event loop for so long that others, which could have gone on, were late."""
+"""loop-blocked: a task kept its event loop, or a greenlet its hub, so long that others that could go on were late."""
 
 from __future__ import annotations
 
 from headway.trace.figures import count, duration, percent
 from headway.trace.findings.finding import Finding
-from headway.trace.format import Kind
+from headway.trace.format import InnerKind, Kind
 from headway.trace.gil import Gil
 from headway.trace.interval import RUNNING, UNKNOWN
 from headway.trace.locks import Lock
@@ -31,6 +31,15 @@ _ADVICE = {
     Kind.PROCESS: "use asyncio.create_subprocess_exec(), or await asyncio.to_thread(...)",
     Kind.PYTHON: "run it in a process (loop.run_in_executor), or give way in between: await asyncio.sleep(0)",
 }
+_GREENLET_ADVICE = {
+    Kind.SLEEP: "gevent.sleep() in place of time.sleep(), or gevent.monkey.patch_all() before all else",
+    Kind.PROCESS: "use gevent.subprocess, or gevent.monkey.patch_all() before all else",
+    Kind.PYTHON: "run it in a process or, if it lets go of the GIL, in gevent.get_hub().threadpool; or give way in "
+    "between: gevent.sleep(0)",
+}
+_GREENLET_WAIT_ADVICE = (
+    "call gevent.monkey.patch_all() before all else, or run it in gevent.get_hub().threadpool"
+)
 _WAIT_ADVICE = "use asyncio's own locks and queues in tasks, or await asyncio.to_thread(...)"
 _DOING = {
     Kind.PYTHON: "running Python",
@@ -43,7 +52,7 @@ _DOING = {
 
 
 class LoopBlocked:
-    """Finds tasks that blocked their event loop.
+    """Finds tasks, and greenlets of gevent, that blocked their event loop.
 
     Both must hold of a step: what it did itself took `LONG_NS`, where the time that its thread stood in line
     for the GIL or a core does not count; and at least `LATE` other tasks stood in line when the loop had next
@@ -96,13 +105,15 @@ def _finding(trace: Trace, group: list[LongStep]) -> Finding:
     worst = max(group, key=own_ns)
     cwd = trace.meta.cwd
     _, name = name_of_entry(trace, worst.thread.image_index, worst.task)
+    of_task = int(worst.thread.image.inner[worst.task]["kind"]) == InnerKind.TASK
+    loop, kind_of = ("event loop", "task") if of_task else ("hub", "greenlet")
     frame, kind, how = place(trace, worst)
     where = ""
     if frame is not None:
         inside = f"in {frame.function} at " if how == "in" else f"{how} "
         where = f", {inside}{short_path(frame.file, cwd)}:{frame.line}"
     sentence = (
-        f"{name} kept its event loop for {duration(worst.ns)}{where}, while {count(worst.late, 'other task')} "
+        f"{name} kept its {loop} for {duration(worst.ns)}{where}, while {count(worst.late, f'other {kind_of}')} "
         "could have gone on"
     )
     doing = _DOING.get(kind, f"waiting for a {Kind(kind).name.lower()}" if kind != RUNNING else "running")
@@ -111,7 +122,8 @@ def _finding(trace: Trace, group: list[LongStep]) -> Finding:
         evidence.append(f"it next gave way at {short_path(then.file, cwd)}:{then.line}")
     if len(group) > 1:
         evidence.append(
-            f"{len(group)} such steps of the same coroutine kept the loop of {worst.thread.name} for "
+            f"{len(group)} such steps of the same {'coroutine' if of_task else 'function'} kept the "
+            f"{'loop' if of_task else 'hub'} of {worst.thread.name} for "
             f"{duration(sum(step.ns for step in group))} in all"
         )
     ids = [trace.task(step.thread.image_index, step.task) for step in group]
@@ -121,11 +133,20 @@ def _finding(trace: Trace, group: list[LongStep]) -> Finding:
         severity=Severity.WARNING,
         sentence=sentence,
         evidence=evidence,
-        advice=_ADVICE.get(Kind(kind) if kind != RUNNING else Kind.PYTHON)
-        or (_WAIT_ADVICE if Kind.LOCK <= kind <= Kind.FUTURE else _ADVICE[Kind.IO]),
+        advice=_advice(kind) if of_task else _greenlet_advice(kind),
         start_ns=min(step.start_ns for step in group),
         end_ns=max(step.end_ns for step in group),
         weight_ns=sum(own_ns(step) for step in group),
         units=tasks or [worst.thread.id],
         where=[frame.where] if frame is not None else [],
     )
+
+
+def _advice(kind: int) -> str:
+    found = _ADVICE.get(Kind(kind) if kind != RUNNING else Kind.PYTHON)
+    return found or (_WAIT_ADVICE if Kind.LOCK <= kind <= Kind.FUTURE else _ADVICE[Kind.IO])
+
+
+def _greenlet_advice(kind: int) -> str:
+    found = _GREENLET_ADVICE.get(Kind(kind) if kind != RUNNING else Kind.PYTHON)
+    return found or _GREENLET_WAIT_ADVICE

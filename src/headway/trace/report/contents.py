@@ -195,7 +195,7 @@ def _notes(trace: Trace, gils: list[Gil], findings: list[Finding]) -> list[str]:
                 )
                 break
         if untracked := int(image.header["units"]["lost"]):
-            notes.append(f"{whose}: {untracked:,} tasks or jobs not traced: too many at once")
+            notes.append(f"{whose}: {untracked:,} tasks, greenlets or jobs not traced: too many at once")
         if untracked := int(image.header["pools"]["lost"]):
             notes.append(f"{whose}: {count(untracked, 'job')} not traced: too many pools at once")
     if any(not gil.exact for gil in gils):

@@ -17,6 +17,10 @@ from headway.trace.stacks import Frame
 from headway.trace.steps import TaskWait, open_waits, steps_of
 from headway.trace.tasks import Crowd, name_of_entry
 from headway.trace.waits import Wait
+from headway.units import UnitKind
+
+_RUNS = {UnitKind.TASK: "coroutine", UnitKind.GREENLET: "function"}
+"""The key of what a unit runs."""
 
 
 def document(contents: Contents) -> dict[str, Any]:
@@ -43,7 +47,8 @@ def document(contents: Contents) -> dict[str, Any]:
         "locks": [_lock(lock, trace) for lock in contents.locks],
         "waits": [_wait(wait, trace) for wait in contents.waits]
         + [_task_wait(wait, trace) for wait in [*open_waits(trace), *steps_of(trace).waits]],
-        "coroutines": [_crowd(crowd, trace) for crowd in contents.crowds],
+        "coroutines": [_crowd(crowd, trace) for crowd in contents.crowds if crowd.kind is UnitKind.TASK],
+        "greenlets": [_crowd(crowd, trace) for crowd in contents.crowds if crowd.kind is UnitKind.GREENLET],
         "pools": [_pool(pool) for pool in trace.pools],
         "functions": [_calls(calls, trace) for calls in contents.calls],
         "findings": [_finding(finding, trace) for finding in contents.findings],
@@ -110,7 +115,7 @@ def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
     if isinstance(unit, Task):
         out |= {
             "carrier": unit.carrier,
-            "coroutine": str(unit.coroutine) if unit.coroutine else None,
+            _RUNS[unit.kind]: str(unit.coroutine) if unit.coroutine else None,
             "created_at": unit.created_at.where if unit.created_at else None,
             "outcome": unit.outcome,
             "seen_late": unit.seen_late,
@@ -120,6 +125,8 @@ def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
             "stack": [str(frame) for frame in unit.stack],
             "awaits": awaited.id if (awaited := trace.task(unit.image_index, unit.awaits)) else None,
         }
+        if unit.kind is UnitKind.GREENLET:
+            out["role"] = unit.role
     if isinstance(unit, Thread):
         out["gil_held_s"] = _s(held_ns(unit)) if unit.image.gil else None
     if isinstance(unit, Process):
@@ -209,8 +216,8 @@ def _crowd(crowd: Crowd, trace: Trace) -> dict[str, Any]:
     return {
         "process": crowd.process,
         "name": crowd.name,
-        "coroutine": str(crowd.coroutine) if crowd.coroutine else None,
-        "tasks": crowd.count,
+        _RUNS[crowd.kind]: str(crowd.coroutine) if crowd.coroutine else None,
+        f"{crowd.kind}s": crowd.count,
         "alive": crowd.alive,
         "failed": crowd.failed,
         "cancelled": crowd.cancelled,

@@ -20,6 +20,7 @@ TITLES = {
     "units": "What each thread did",
     "time": "Over time",
     "tasks": "Tasks",
+    "greenlets": "Greenlets",
     "jobs": "Jobs",
     "gil": "The GIL",
     "locks": "Locks that cost most",

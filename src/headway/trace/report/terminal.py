@@ -66,6 +66,7 @@ def _lines(contents: Contents, columns: int) -> Iterable[Text]:
         ("units", tables.units(contents, columns)),
         ("time", tables.lanes(contents, columns)),
         ("tasks", loops.tasks(contents, columns)),
+        ("greenlets", loops.greenlets(contents, columns)),
         ("jobs", pools.jobs(contents, columns)),
         ("gil", tables.gil(contents, columns)),
         ("locks", tables.locks(contents, columns)),
