@@ -10,6 +10,7 @@ from headway.trace.image import ProcessImage
 
 _LIBRARY = re.compile(
     r"^<frozen |^<string>$|/python3\.\d+t?/(?!site-packages/|dist-packages/)|/headway/(trace|run|check)/"
+    r"|/(?:site|dist)-packages/gevent/"
 )
 _INNER = re.compile(r"(\.<locals>\.<(listcomp|setcomp|dictcomp|genexpr|lambda)>)+$")
 _PACKAGES = re.compile(r".*/(?:site|dist)-packages/")
@@ -39,7 +40,7 @@ class Frame:
 
     @property
     def of_library(self) -> bool:
-        """Whether it belongs to the standard library rather than to the program or a package."""
+        """Whether it belongs to the standard library, or to gevent in its place, and not to the program or a package."""
         return _LIBRARY.search(self.file) is not None
 
 
