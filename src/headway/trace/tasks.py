@@ -181,7 +181,7 @@ def name_of_entry(trace: Trace, image_index: int, number: int) -> tuple[int | No
     image = trace.images[image_index]
     if number >= len(image.inner):
         return None, "a task"
-    kind = _KINDS[int(image.inner[number]["kind"])]
+    kind = _KINDS[InnerKind(int(image.inner[number]["kind"]))]
     return None, f"a {kind} of `{_short(trace.stacks[image_index].frame(int(image.inner[number]['code'])))}`"
 
 
