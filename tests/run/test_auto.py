@@ -86,15 +86,6 @@ def test_busy_python_calls_go_to_processes_or_to_threads_without_a_gil() -> None
     assert len(stage.calls_by_worker) >= 3  # the caller, threads, and what came after
 
 
-@several_cores
-@pytest.mark.known_time  # less than START_NS of calls, on a machine that is not too slow
-def test_calls_that_are_not_worth_a_start_go_to_processes_that_are_there() -> None:
-    assert list(headway.map(tiny, range(4), on="processes")) == list(range(4))
-    (stage,) = report_of(spin, 20).stages
-    assert stage.on in ("processes", "threads")
-    assert not any("starting processes takes 120 ms" in reason for reason in stage.why)
-
-
 def test_a_function_that_changes_this_process_stays_here_and_the_report_says_why() -> None:
     seen: list[int] = []
 

@@ -90,6 +90,19 @@ def test_the_next_climb_goes_on_where_the_last_one_ended(fn: Callable[[], None])
     assert climb(fn, lambda workers: 12_800.0) == [4 * FIRST, MOST, 4 * FIRST]
 
 
+def test_a_step_that_came_too_late_to_be_looked_at_is_taken_again_only_by_a_longer_map(fn: Callable[[], None]) -> None:
+    def first_steps(left_ns: float) -> int:
+        backend = Pretended()
+        climbing = Climb(fn, backend, None, 10_000_000, None, lambda _: None)
+        for _ in range(2):
+            climbing.look(window(4 * FIRST, 3200.0), left_ns)
+        return backend.workers
+
+    assert first_steps(4.0 * SECOND) == 4 * FIRST
+    assert first_steps(4.0 * SECOND) == FIRST
+    assert first_steps(9.0 * SECOND) == 4 * FIRST
+
+
 def test_what_was_learnt_of_other_work_does_not_count(fn: Callable[[], None]) -> None:
     climb(fn, lambda workers: workers * 100.0)
     assert climb(fn, lambda workers: workers * 10.0, call_ns=100_000_000) == [FIRST, 4 * FIRST, MOST]

@@ -36,6 +36,8 @@ class _Reached(NamedTuple):
     call_ns: float
     over: bool
     """More did not help."""
+    tried_ns: float = 0.0
+    """More were tried, and not looked at before the calls came to an end: so much of them was left."""
 
 
 _reached: weakref.WeakKeyDictionary[Any, _Reached] = weakref.WeakKeyDictionary()
@@ -117,9 +119,11 @@ class Climb:
                 self._why(f"threads: {workers} gave {rate:.3g} calls/s, back to {best.workers}")
                 self._backend.resize(best.workers)
             return True
-        self._remember(reached)
+        tried_ns = best.tried_ns if workers == best.workers else 0.0
+        self._remember(reached._replace(tried_ns=tried_ns))
         more = min(MOST, STEP * workers, max(workers, _worth(left_ns)))
-        if more >= 2 * workers:
+        if more >= 2 * workers and (left_ns > 2 * tried_ns or math.isinf(left_ns)):
+            self._remember(reached._replace(tried_ns=left_ns))
             self._why(f"threads: {workers} gave {rate:.3g} calls/s, trying {more}")
             self._settled = False
             self._backend.resize(more)
