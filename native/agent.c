@@ -24,7 +24,8 @@ PYTHON_TYPES(X)
 
 void (*hw_PyFunction_SetVectorcall)(object, void *);
 bool hw_agent_due;
-uint32_t hw_main_gil;
+static uint32_t main_gil; /* + 1 */
+static const void *main_interpreter; /* the one that was there first; others may have its GIL, or run at the same time */
 static object (*is_builtin_before)(object, object), (*exec_dynamic_before)(object, object),
     (*exec_builtin_before)(object, object);
 
@@ -42,6 +43,16 @@ void hw_agent_find(void)
 #undef X
     *(void **)&hw_PyFunction_SetVectorcall = dlsym(RTLD_DEFAULT, "PyFunction_SetVectorcall");
     hw_agent_due = all;
+}
+
+bool hw_in_main(void)
+{
+    const struct hw_thread *t = hw_in();
+    if (LIKELY(t != NULL && t->holds == main_gil && hw_PyInterpreterState_Get() == main_interpreter))
+        return true;
+    if (t != NULL)
+        hw_out();
+    return false;
 }
 
 /* ---- reading attributes that are in C ---- */
@@ -155,7 +166,7 @@ static void watch_queues(object module)
 
 static bool is_ours(void)
 {
-    return hw.on && hw_self.slot != NULL && hw_self.slot->holds == hw_main_gil;
+    return hw.on && hw_self.slot != NULL && hw_self.slot->holds == main_gil && hw_PyInterpreterState_Get() == main_interpreter;
 }
 
 static void watch_greenlets(object module)
@@ -235,8 +246,9 @@ static int boot(void *unused)
     (void)unused;
     object imp = hw_PyImport_ImportModule("_imp");
     const struct hw_thread *t = hw_self.slot;
-    if (imp != NULL && hw_main_gil == 0 && t != NULL && t->holds != 0) {
-        hw_main_gil = t->holds;
+    if (imp != NULL && main_gil == 0 && t != NULL && t->holds != 0) {
+        main_gil = t->holds;
+        main_interpreter = hw_PyInterpreterState_Get();
         if (replace(imp, "is_builtin", on_import, &is_builtin_before))
             watch_asyncio(); /* it may be there already */
         replace(imp, "exec_dynamic", on_exec_dynamic, &exec_dynamic_before);

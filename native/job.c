@@ -60,8 +60,9 @@ static bool is_item(object o)
     object type = TYPE_OF(o);
     if (LIKELY(type == item_type))
         return true;
-    if (item_type != NULL || strcmp(AT(const char *, type, TYPE_NAME), "_WorkItem") != 0)
+    if (item_type != NULL || strcmp(AT(const char *, type, TYPE_NAME), "_WorkItem") != 0 || !hw_in_main())
         return false;
+    hw_out();
     object module = hw_PyObject_GetAttrString(type, "__module__");
     const char *text = module != NULL ? hw_PyUnicode_AsUTF8(module) : NULL;
     bool is = text != NULL && strcmp(text, "concurrent.futures.thread") == 0;

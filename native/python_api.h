@@ -25,6 +25,7 @@ typedef void *object;
     X(void *, PyType_GetSlot, (object, int))                        \
     X(int, PyType_IsSubtype, (object, object))                      \
     X(long, PyLong_AsLong, (object))                                \
+    X(void *, PyInterpreterState_Get, (void))                       \
     X(object, PyObject_GenericGetAttr, (object, object))            \
     X(object, PyUnicode_InternFromString, (const char *))           \
     X(object, PyTuple_GetItem, (object, ptrdiff_t))                 \

@@ -329,17 +329,7 @@ void hw_pool_after_fork(void);
 
 /* ---- agent.c, task.c, job.c and greenlet.c: the interpreter's own functions that we look into ---- */
 extern bool hw_agent_due; /* it is to be started as soon as that is possible */
-extern uint32_t hw_main_gil; /* + 1: of the interpreter that was there first. Others may run at the same time */
-/* Enters the tracer, in that interpreter: what the others have is none of ours. */
-static inline bool hw_in_main(void)
-{
-    const struct hw_thread *t = hw_in();
-    if (LIKELY(t != NULL && t->holds == hw_main_gil))
-        return true;
-    if (t != NULL)
-        hw_out();
-    return false;
-}
+bool hw_in_main(void); /* enters the tracer, in the main interpreter: what others have is none of ours */
 void hw_agent_start(void);
 void hw_agent_find(void);
 
