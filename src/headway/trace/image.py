@@ -262,7 +262,7 @@ class ProcessImage:
         for field in ("created_ns", "begun_ns", "end_ns", "since_ns", "cpu_at_ns", "hold_since_ns"):
             ready = self.threads["ready"] != 0
             latest.append(int(self.threads[field][ready].max(initial=0)))
-        for slot in np.unique(self._slots_of_order).tolist():
+        for slot in sorted(set(self._slots_of_order.tolist())):  # np.unique would import numpy.ma
             found = []
             for block in self.records(slot):
                 if len(block):
