@@ -65,6 +65,31 @@ def test_a_thread_that_has_ended_goes_with_its_last_reference(carrier: str) -> N
     headway.explore(scenario, schedules=5, carrier=carrier)
 
 
+class Box:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.value = 0
+
+    def fill(self) -> None:
+        with self.lock:
+            self.value = 1
+
+
+def test_what_a_scenario_has_made_is_gone_when_it_runs_again_without_the_collector(carrier: str) -> None:
+    made: list[weakref.ref[Box]] = []
+
+    def scenario() -> None:
+        assert [ref() for ref in made] == [None] * len(made)
+        box = Box()
+        made.append(weakref.ref(box))
+        thread = threading.Thread(target=box.fill)
+        thread.start()
+        thread.join()
+        assert box.value == 1
+
+    headway.explore(scenario, schedules=20, carrier=carrier, strategy="walk")
+
+
 def test_searches_one_after_the_other_have_carriers_of_their_own(carrier: str) -> None:
     def scenario() -> None:
         threads = [threading.Thread(target=lambda: None) for _ in range(3)]

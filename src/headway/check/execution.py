@@ -64,6 +64,8 @@ class Execution:
         """Where the choice was not the plain one: (unit, its step) to the unit that went on."""
         self.ending: Ending | None = None
         self.stopping = False
+        self.usual = True
+        """It is not stopping, and turns are as the strategy likes."""
         self.alone = False
         """No other unit can go on until the running one does something to a lock: accesses are no choice."""
         self.points_at_release = True
@@ -72,7 +74,7 @@ class Execution:
         self.glances = False
         """Whether a unit looked if a lock was free, and did not wait for it: who does can tell that another has it."""
         self.plain = False
-        """Nobody needs to be told of accesses to what is not shared, except a watcher."""
+        """Nobody needs to be told of accesses to what is not shared, except a watcher; nor who has which locks."""
         self.switches = 0
         self.at_end: list[Callable[[], None]] = []
         """Called when all units have ended; may find that the scenario has failed after all."""
@@ -164,13 +166,19 @@ class Execution:
         """The execution is over; the first ending counts."""
         if self.ending is None:
             self.ending = ending
-        self.stopping = True
+        self.stop()
         self.watcher = None  # what units do while they unwind is no part of the schedule
+
+    def stop(self) -> None:
+        """Let all units unwind."""
+        self.stopping = True
+        self.usual = False
 
     def _leave(self, main: Unit) -> None:
         """The scenario's own unit has ended; the others go on."""
         main.done = True
         main.shut_by = None
+        main.owner = None
         self.live.remove(main)
         self.awaited -= 1
         if self.watcher is not None:
@@ -189,7 +197,7 @@ class Execution:
 
     def _unwind(self, main: Unit) -> None:
         """Let each unit that is left run its `finally` blocks."""
-        self.stopping = True
+        self.stop()
         for unit in list(self.live):
             if not unit.done:
                 self.carriers.switch(self, main, unit)
@@ -202,22 +210,7 @@ class Execution:
         Raises:
             Stop: The execution is over.
         """
-        if self.stopping:
-            self.stopped(me)
-            return
-        if me.steps >= me.limit or self.idle >= IDLE_ROUNDS or self.fair:
-            self.alone = False
-            gate = me.gate
-            if (
-                self.fair
-                and me.steps < me.limit
-                and self.idle < IDLE_ROUNDS
-                and (gate is None or gate.shut_by is None)
-            ):
-                following = me  # its turn is not over, which `_next` would find, too
-            else:
-                following = self._next(me)
-        else:
+        if self.usual and me.steps < me.limit and self.idle < IDLE_ROUNDS:
             # What `_next` does, for the usual case: this is where a search spends its time.
             enabled = []
             for unit in self.live:
@@ -241,13 +234,28 @@ class Execution:
             else:
                 self.alone = False
                 following = self._next(me)
+        elif self.stopping:
+            self.stopped(me)
+            return
+        else:
+            self.alone = False
+            gate = me.gate
+            if (
+                self.fair
+                and me.steps < me.limit
+                and self.idle < IDLE_ROUNDS
+                and (gate is None or gate.shut_by is None)
+            ):
+                following = me  # its turn is not over, which `_next` would find, too
+            else:
+                following = self._next(me)
         if following is not me:
             self.switches += 1
             if self.switches % MANY_SWITCHES == 0:
                 following.limit = 0
             self.carriers.switch(self, me, following)
-        if self.stopping:  # mypy: others have run meanwhile, or there is nobody left who could
-            self.stopped(me)  # type: ignore[unreachable]
+        if self.stopping:  # others have run meanwhile, or there is nobody left who could
+            self.stopped(me)
         me.gate = me.deadline_ns = None
 
     def sync(

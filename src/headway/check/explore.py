@@ -244,7 +244,7 @@ class _Driver:
         """The caller was interrupted, or the search hangs: end it, or leave it behind."""
         execution = self.inner.execution
         if execution is not None:
-            execution.stopping = True
+            execution.stop()
         if done.acquire(timeout=1.0):
             return
         world.execution = None

@@ -46,5 +46,6 @@ def tally(execution: Execution, me: Unit) -> bool:
         execution.grown_long = None
     if taken > FREE_STEPS:
         execution.fair = True
+        execution.usual = False
         execution.turn_steps = FAIR_TURN
     return True

@@ -48,6 +48,7 @@ class LoopUnit(Unit):
         self.task = task
         """None for callbacks and timers."""
         super().__init__(number, name, _nothing)
+        self.shut_by = None  # nobody waits for it as for a thread, and it goes with its last reference
         self.parent = parent
         """The task that made it."""
         self.at: tuple[str, int] | None = None

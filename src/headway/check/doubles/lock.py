@@ -81,18 +81,15 @@ class Lock(Place):
         if self.shut_by is not None and not me.unwinding:
             return False
         self.shut_by = me
-        me.held.add(self)
+        if not execution.plain:
+            me.held.add(self)
         if execution.watcher is not None:
             execution.watcher.acquired(me, self)
         return True
 
     __enter__ = acquire
 
-    def release(self) -> None:
-        """As `threading.Lock.release`."""
-        self.__exit__()
-
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object = None, error: object = None, trace: object = None) -> None:
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
             self._real.release()
@@ -108,7 +105,8 @@ class Lock(Place):
             if me.unwinding:
                 return
             raise RuntimeError("release unlocked lock")
-        holder.held.discard(self)
+        if not execution.plain:
+            holder.held.discard(self)
         self.shut_by = None
         if execution.watcher is not None:
             execution.watcher.released(me, self)
@@ -122,6 +120,7 @@ class Lock(Place):
         execution.sync(execution.running, "locked", self)
         return self.shut_by is not None and self._execution is execution
 
+    release = __exit__
     acquire_lock, release_lock, locked_lock = acquire, release, locked
 
     @property
@@ -190,7 +189,8 @@ class RLock(Place):
             return False
         self.shut_by = me
         self._count = 1
-        me.held.add(self)
+        if not execution.plain:
+            me.held.add(self)
         if execution.watcher is not None:
             execution.watcher.acquired(me, self)
         return True

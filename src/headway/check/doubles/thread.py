@@ -8,11 +8,14 @@ import sys
 import threading
 from concurrent.futures.thread import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headway.check.doubles.condition import Event
 from headway.check.unit import Unit
 from headway.check.world import here, world
+
+if TYPE_CHECKING:
+    from headway.check.execution import Execution
 
 __all__ = ["METHODS", "counters", "fresh_names", "get_ident", "main_thread", "orders", "start_new_thread"]
 
@@ -48,11 +51,10 @@ class _Counter:
 orders, _names, _pools = _Counter(1), _Counter(1), _Counter(0)
 
 
-def _unit_of(thread: threading.Thread) -> Unit | None:
+def _unit_of(thread: threading.Thread, execution: Execution) -> Unit | None:
     """The unit of this execution that a thread is."""
     unit: Unit | None = thread.__dict__.get("_headway_unit")
-    execution = world.execution
-    if unit is None or execution is None:
+    if unit is None:
         return None
     units = execution.units
     return unit if unit.number < len(units) and units[unit.number] is unit else None
@@ -60,12 +62,11 @@ def _unit_of(thread: threading.Thread) -> Unit | None:
 
 def start(self: threading.Thread) -> None:
     """As `threading.Thread.start`."""
-    me = here()
-    if me is None:
+    execution = world.execution
+    if execution is None or execution.ident != _get_ident():
         _real_start(self)
         return
-    execution = world.execution
-    assert execution is not None
+    me = execution.running
     inner: Any = self
     if not getattr(inner, "_initialized", False):
         raise RuntimeError("thread.__init__() not called")
@@ -80,7 +81,8 @@ def start(self: threading.Thread) -> None:
 
 
 def _run(thread: Any) -> None:
-    ident = get_ident()
+    assert world.execution is not None
+    ident = _ident(world.execution.running)
     thread._ident = ident
     thread._native_id = _get_native_id()
     active = _threading._active
@@ -118,20 +120,22 @@ class _Done:
 
 def join(self: threading.Thread, timeout: float | None = None) -> None:
     """As `threading.Thread.join`."""
-    me = here()
-    unit = _unit_of(self)
-    if me is None or unit is None:
-        if me is None or not getattr(self, "_initialized", False) or self is _real_main_thread():
+    execution = world.execution
+    if execution is None or execution.ident != _get_ident():
+        _real_join(self, timeout)
+        return
+    unit = _unit_of(self, execution)
+    if unit is None:
+        if not getattr(self, "_initialized", False) or self is _real_main_thread():
             _real_join(self, timeout)
             return
         if not self._started._flag:  # type: ignore[attr-defined]
             raise RuntimeError("cannot join thread before it is started")
         _real_join(self, timeout)
         return
+    me = execution.running
     if unit is me:
         raise RuntimeError("cannot join current thread")
-    execution = world.execution
-    assert execution is not None
     deadline = None if timeout is None else execution.now_ns + max(0, round(timeout * 1e9))
     execution.sync(me, "join", unit, unit, deadline)
     if unit.done and execution.watcher is not None:
@@ -140,12 +144,10 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
 
 def is_alive(self: threading.Thread) -> bool:
     """As `threading.Thread.is_alive`."""
-    me = here()
-    unit = _unit_of(self)
-    if me is None or unit is None:
-        return False if "_headway_unit" in self.__dict__ else _real_is_alive(self)
     execution = world.execution
-    assert execution is not None
+    if execution is None or execution.ident != _get_ident() or (unit := _unit_of(self, execution)) is None:
+        return False if "_headway_unit" in self.__dict__ else _real_is_alive(self)
+    me = execution.running
     execution.look(me, "is_alive", unit)
     if unit.done and execution.watcher is not None:
         execution.watcher.joined(me, unit)
@@ -175,10 +177,8 @@ class _Started(Event):
         self._waiters = []
 
 
-_EACH = ("_target", "_name", "_args", "_kwargs", "_daemonic", "_started", "_stderr")
-"""What is not the same for all new threads, besides the handle."""
-_SAME = {name: value for name, value in vars(_example).items() if name not in (*_EACH, _HANDLE)}
-_SAME["_headway_unit"] = None
+_NEW = {**vars(_example), "_headway_unit": None}
+"""What a new thread has, the values of which it shares with others but for those that `initialize` gives it."""
 _make_handle: Any = type(vars(_example)[_HANDLE]) if _HANDLE else None
 
 
@@ -200,7 +200,8 @@ def initialize(
 
     It is not noted in the set of all threads, where each would look for its place.
     """
-    me = here()
+    execution = world.execution
+    me = execution.running if execution is not None and execution.ident == _get_ident() else None
     kind = type(self)
     if (
         me is None
@@ -218,8 +219,7 @@ def initialize(
         name = f"Thread-{_threading._counter()}"
         if target is not None and (called := getattr(target, "__name__", _NAMELESS)) is not _NAMELESS:
             name += f" ({called})"
-    state = self.__dict__
-    state.update(_SAME)
+    state = _NEW.copy()
     state["_target"] = target
     state["_name"] = name
     state["_args"] = args
@@ -229,6 +229,10 @@ def initialize(
     state["_stderr"] = sys.stderr
     if _HANDLE:
         state[_HANDLE] = _make_handle()
+    if kind is _Thread:
+        self.__dict__ = state
+    else:  # its own `__init__` may have begun
+        self.__dict__.update(state)
 
 
 def place_in_set(self: threading.Thread) -> int:

@@ -54,7 +54,6 @@ def _before_attribute(decide: Decide, variable_of: VariableOf, write: bool) -> B
     """Both of the two below: a function of their own would take as long as all that they do."""
 
     def before(owner: Any, site: Site) -> Any:
-        __tracebackhide__ = True
         kind = type(owner)
         if kind is site.private_of:  # what follows does no more, for most of all accesses
             execution = hook.plain
@@ -64,6 +63,7 @@ def _before_attribute(decide: Decide, variable_of: VariableOf, write: bool) -> B
                 if steps < me.limit:
                     me.steps = steps
                     return owner
+        __tracebackhide__ = True
         visit = hook.visit
         if visit is not None:
             try:
@@ -297,7 +297,6 @@ def before_whole(owner: Any, site: Site) -> Any:
 
 
 def _step(site: Site, owner: Any) -> None:
-    __tracebackhide__ = True
     if site.shared is False:  # as above; to call a function for it takes longer
         execution = hook.plain
         if execution is not None and execution.ident == _get_ident():
@@ -306,6 +305,7 @@ def _step(site: Site, owner: Any) -> None:
             if steps < me.limit:
                 me.steps = steps
                 return
+    __tracebackhide__ = True
     visit = hook.visit
     if visit is not None:
         visit(site, owner, STRUCTURE, False)
