@@ -1,6 +1,7 @@
 /* The jobs of thread pools, seen in their queues.
  *
- * `ThreadPoolExecutor.submit` makes a _WorkItem and puts it into a queue.SimpleQueue, from which a worker gets it. Those
+ * `ThreadPoolExecutor.submit` makes a _WorkItem and puts it into a queue.SimpleQueue, from which a worker gets it; headway's
+ * own executors do the same with calls, and batches of calls. Those
  * methods are written in C, so ours are put in place of three in the interpreter's own table of them, and call what was
  * there before: `put`, where a job is submitted, `get` and `get_nowait`, where it begins, and where its worker, which asks
  * for the next one, has ended it. The class of executor does not matter, nor who calls it: `run_in_executor` does, too. No
@@ -19,10 +20,33 @@ typedef object get_method(object, object, object const *, size_t, object);
 
 static put_method *put_before;
 static get_method *get_before, *get_nowait_before;
-static object item_type;        /* concurrent.futures.thread._WorkItem */
-static const void *submit_code; /* of ThreadPoolExecutor.submit */
-static const void *worker_code; /* of _worker */
-static object future_word, state_word, exception_word, function_word, name_word, size_word;
+/* What one class of items in a queue is, and the functions that handle them. */
+static struct library {
+    const char *item, *module, *file;
+    struct function {
+        const char *name;
+        const void *code; /* kept when it was seen first */
+    } submit, work;
+    const char *cancels, *breaks; /* functions that take items away, and have the jobs cancelled, or failed */
+    bool own;             /* headway's */
+    object type;
+} libraries[] = {
+    {"_WorkItem", "concurrent.futures.thread", "concurrent/futures/thread.py", {"ThreadPoolExecutor.submit", NULL},
+     {"_worker", NULL}, "ThreadPoolExecutor.shutdown", "ThreadPoolExecutor._initializer_failed", false, NULL},
+    {"Single", "headway.run.backends.running", "headway/run/backends/threads.py", {"Threads._put", NULL},
+     {"Threads._work", NULL}, "Threads._take_all", NULL, true, NULL},
+    {"Running", "headway.run.backends.running", "headway/run/backends/threads.py", {"Threads._put", NULL},
+     {"Threads._work", NULL}, "Threads._take_all", NULL, true, NULL},
+};
+enum { LIBRARIES = sizeof libraries / sizeof *libraries };
+
+#define WORDS(X)                                                                                            \
+    X(future, "future") X(state, "_state") X(exception, "_exception") X(fn, "fn") X(name, "_thread_name_prefix") \
+    X(size, "_max_workers") X(batch, "batch") X(failed, "failed") X(claimed, "_claimed") X(own_name, "_name")   \
+    X(workers, "workers")
+#define X(name, text) static object name##_word;
+WORDS(X)
+#undef X
 
 /* An attribute, found without running code of the program, whatever its class overrides. */
 static object attribute(object of, object word)
@@ -33,47 +57,90 @@ static object attribute(object of, object word)
     return found;
 }
 
-static bool is_in(const void *code, const char *name)
+static bool is_in(const void *code, const char *file, const char *name)
 {
     char text[1536];
-    size_t name_at, n;
-    static const char file[] = "concurrent/futures/thread.py";
+    size_t name_at, n, k = strlen(file);
+    if (code == NULL || name == NULL)
+        return false;
     hw_frame_text(code, text, sizeof text, &name_at);
     n = name_at - 1;
-    return strcmp(text + name_at, name) == 0 && n >= sizeof file - 1 && strcmp(text + n - (sizeof file - 1), file) == 0;
+    return strcmp(text + name_at, name) == 0 && n >= k && strcmp(text + n - k, file) == 0;
 }
 
 /* Is this the code of that function? It is looked at once, and kept from then on. */
-static bool is_code(const void *code, const void **kept, const char *name)
+static bool is_code(const void *code, const struct library *of, struct function *function)
 {
-    if (LIKELY(code == *kept && code != NULL))
+    if (LIKELY(code == function->code && code != NULL))
         return true;
-    if (*kept != NULL || code == NULL || !is_in(code, name))
+    if (function->code != NULL || !is_in(code, of->file, function->name))
         return false;
     hw_Py_IncRef((object)code);
-    *kept = code;
+    function->code = code;
     return true;
 }
 
-static bool is_item(object o)
+static inline struct library *of_type(object type)
+{
+    for (int i = 0; i < LIBRARIES; i++)
+        if (libraries[i].type == type)
+            return &libraries[i];
+    return NULL;
+}
+
+/* The library whose item this is, or NULL: it is none. */
+static struct library *of_item(object o)
 {
     object type = TYPE_OF(o);
-    if (LIKELY(type == item_type))
-        return true;
-    if (item_type != NULL || strcmp(AT(const char *, type, TYPE_NAME), "_WorkItem") != 0 || !hw_in_main())
-        return false;
+    struct library *known = of_type(type);
+    if (LIKELY(known != NULL))
+        return known;
+    const char *name = AT(const char *, type, TYPE_NAME);
+    for (int i = 0; i < LIBRARIES; i++)
+        if (libraries[i].type == NULL && strcmp(name, libraries[i].item) == 0)
+            known = &libraries[i];
+    if (known == NULL || !hw_in_main())
+        return NULL;
     hw_out();
     object module = hw_PyObject_GetAttrString(type, "__module__");
     const char *text = module != NULL ? hw_PyUnicode_AsUTF8(module) : NULL;
-    bool is = text != NULL && strcmp(text, "concurrent.futures.thread") == 0;
+    bool is = text != NULL && strcmp(text, known->module) == 0;
     if (hw_PyErr_Occurred() != NULL)
         hw_PyErr_Clear();
     hw_drop(module);
-    if (is) {
-        hw_Py_IncRef(type);
-        item_type = type;
-    }
-    return is;
+    if (!is)
+        return NULL;
+    hw_Py_IncRef(type);
+    known->type = type;
+    return known;
+}
+
+/* What the job calls: a new reference, or NULL. */
+static object function_of(const struct library *library, object item)
+{
+    if (!library->own)
+        return attribute(item, fn_word);
+    object batch = attribute(item, batch_word);
+    object function = batch != NULL ? attribute(batch, fn_word) : NULL;
+    hw_drop(batch);
+    return function;
+}
+
+/* How it ended. `kept`: a future; or an item of headway's. */
+static uint32_t end_of(bool own, object kept)
+{
+    object state = attribute(kept, own ? claimed_word : state_word), error = attribute(kept, own ? failed_word : exception_word);
+    const char *text = state != NULL && !own ? hw_PyUnicode_AsUTF8(state) : NULL;
+    uint32_t flags = 0;
+    if (own ? state != NULL && state != hw__Py_TrueStruct : text != NULL && strncmp(text, "CANCELLED", 9) == 0)
+        flags = HW_UNIT_CANCELLED;
+    else if (own ? error == hw__Py_TrueStruct : error != NULL && error != hw__Py_NoneStruct)
+        flags = HW_UNIT_FAILED;
+    if (hw_PyErr_Occurred() != NULL)
+        hw_PyErr_Clear();
+    hw_drop(state);
+    hw_drop(error);
+    return flags;
 }
 
 /* ---- pools ---- */
@@ -91,7 +158,17 @@ static object on_gone(object key, object reference)
     return hw__Py_NoneStruct;
 }
 
-static uint32_t new_pool(object queue, object executor)
+static long size_of(const struct library *library, object executor)
+{
+    object size = executor != NULL ? attribute(executor, library->own ? workers_word : size_word) : NULL;
+    long workers = size != NULL ? hw_PyLong_AsLong(size) : 0;
+    if (hw_PyErr_Occurred() != NULL)
+        hw_PyErr_Clear();
+    hw_drop(size);
+    return workers > 0 && workers < INT32_MAX ? workers : 0;
+}
+
+static uint32_t new_pool(const struct library *library, object queue, object executor)
 {
     static struct method gone = {"headway", on_gone, METH_O, NULL};
     object key = hw_PyLong_FromVoidPtr(queue);
@@ -99,29 +176,26 @@ static uint32_t new_pool(object queue, object executor)
     object reference = call != NULL ? hw_PyWeakref_NewRef(queue, call) : NULL;
     hw_drop(key);
     hw_drop(call);
-    object name = executor != NULL ? attribute(executor, name_word) : NULL;
-    object size = executor != NULL ? attribute(executor, size_word) : NULL;
+    object name = executor != NULL ? attribute(executor, library->own ? own_name_word : name_word) : NULL;
     const char *text = name != NULL ? hw_PyUnicode_AsUTF8(name) : NULL;
-    long workers = size != NULL ? hw_PyLong_AsLong(size) : 0;
-    const char *type = executor != NULL ? AT(const char *, TYPE_OF(executor), TYPE_NAME) : NULL;
+    const char *type = library->own ? "headway" : executor != NULL ? AT(const char *, TYPE_OF(executor), TYPE_NAME) : NULL;
+    long workers = size_of(library, executor);
     if (hw_PyErr_Occurred() != NULL)
         hw_PyErr_Clear();
     uint32_t pool = 0;
     if (reference != NULL && hw_in_main()) {
-        pool = hw_pool_new(queue, HW_POOL_THREADS, text, type, workers > 0 && workers < INT32_MAX ? (uint32_t)workers : 0,
-                           hw_now());
+        pool = hw_pool_new(queue, HW_POOL_THREADS, text, type, (uint32_t)workers, hw_now());
         hw_out();
     }
     if (pool == 0)
         hw_drop(reference);
     hw_drop(name);
-    hw_drop(size);
     return pool;
 }
 
 /* ---- it was submitted ---- */
 
-static void submitted(object queue, object item)
+static void submitted(struct library *library, object queue, object item)
 {
     void *locals[2] = {NULL, NULL};
     if (!hw_in_main())
@@ -130,14 +204,15 @@ static void submitted(object queue, object item)
     uint32_t pool = hw_pool_of(queue);
     hw_out();
     /* The first two locals of `submit` are the executor and the function. A copy of it may have others. */
-    bool known = is_code(code, &submit_code, "ThreadPoolExecutor.submit");
-    if (UNLIKELY(pool == 0) && (pool = new_pool(queue, known ? locals[0] : NULL)) == 0) {
+    bool known = is_code(code, library, &library->submit);
+    if (UNLIKELY(pool == 0) && (pool = new_pool(library, queue, known ? locals[0] : NULL)) == 0) {
         ADD(&hw.header->pools.lost, 1);
         return;
     }
-    object asked = known ? NULL : attribute(item, function_word);
-    uint32_t runs = hw_called(known ? locals[1] : asked);
+    object asked = known && !library->own ? NULL : function_of(library, item);
+    uint32_t runs = hw_called(asked != NULL ? asked : known ? locals[1] : NULL);
     hw_drop(asked);
+    long size = library->own && known ? size_of(library, locals[0]) : 0; /* `auto` changes it */
     if (!hw_in_main())
         return;
     uint64_t now = hw_now();
@@ -152,7 +227,7 @@ static void submitted(object queue, object item)
         live->ready_ns = now;
         hw_unit_slot(live)->state = HW_NONE;
     }
-    hw_pool_submitted(pool, live != NULL, now);
+    hw_pool_submitted(pool, live != NULL, (uint32_t)size, now);
     hw_out();
 }
 
@@ -160,7 +235,7 @@ static void submitted(object queue, object item)
 
 /* `waited`: the call was one that waits for an item. An executor that was given workers of its own, by a subclass, has
  * them do that; who takes jobs away, to cancel them, does not. */
-static void begins(object queue, object item, bool waited)
+static void begins(struct library *library, object queue, object item, bool waited)
 {
     void *locals[2];
     if (!hw_in_main())
@@ -170,12 +245,14 @@ static void begins(object queue, object item, bool waited)
     hw_out();
     if (live == NULL) /* there was no room for it, or it is from before a fork */
         return;
-    bool by_worker = waited || is_code(code, &worker_code, "_worker");
-    bool cancelled = !by_worker && code != NULL && is_in(code, "ThreadPoolExecutor.shutdown");
-    bool broken = !by_worker && code != NULL && is_in(code, "ThreadPoolExecutor._initializer_failed");
-    object future = by_worker ? attribute(item, future_word) : NULL;
+    bool by_worker = waited || is_code(code, library, &library->work);
+    bool cancelled = !by_worker && is_in(code, library->file, library->cancels);
+    bool broken = !by_worker && is_in(code, library->file, library->breaks);
+    object kept = by_worker && !library->own ? attribute(item, future_word) : NULL;
+    if (by_worker && library->own)
+        hw_Py_IncRef(kept = item);
     if (!hw_in_main()) {
-        hw_drop(future);
+        hw_drop(kept);
         return;
     }
     uint64_t now = hw_now();
@@ -191,7 +268,8 @@ static void begins(object queue, object item, bool waited)
     uint64_t queued_ns = now - live->since_ns;
     hw_self.job = hw_unit_take(live);
     hw_self.job_queue = queue;
-    hw_self.job_future = future;
+    hw_self.job_kept = kept;
+    hw_self.job_own = library->own;
     hw_change(&u->version);
     u->total_ns[HW_NONE] += queued_ns;
     u->state = HW_PYTHON;
@@ -213,26 +291,14 @@ static void ends(object queue)
     if (!hw_in_main())
         return;
     bool own = hw_self.job != 0 && hw_self.job_queue == queue;
-    object future = own ? hw_self.job_future : NULL;
+    object kept = own ? hw_self.job_kept : NULL;
     if (own)
-        hw_self.job_future = NULL;
+        hw_self.job_kept = NULL;
     hw_out();
     if (!own)
         return;
-    uint32_t flags = 0;
-    if (future != NULL) {
-        object state = attribute(future, state_word), error = attribute(future, exception_word);
-        const char *text = state != NULL ? hw_PyUnicode_AsUTF8(state) : NULL;
-        if (text != NULL && strncmp(text, "CANCELLED", 9) == 0)
-            flags = HW_UNIT_CANCELLED;
-        else if (error != NULL && error != hw__Py_NoneStruct)
-            flags = HW_UNIT_FAILED;
-        if (hw_PyErr_Occurred() != NULL)
-            hw_PyErr_Clear();
-        hw_drop(state);
-        hw_drop(error);
-        hw_Py_DecRef(future); /* what goes with it is the job's, too */
-    }
+    uint32_t flags = kept != NULL ? end_of(hw_self.job_own, kept) : 0;
+    hw_drop(kept); /* what goes with it is the job's, too */
     if (!hw_in_main())
         return;
     uint64_t now = hw_now();
@@ -258,15 +324,17 @@ static void ends(object queue)
 static object on_put(object queue, object const *args, size_t n, object names)
 {
     object result = put_before(queue, args, n, names);
-    if (n > 0 && result != NULL && is_item(args[0]))
-        submitted(queue, args[0]);
+    struct library *library = n > 0 && result != NULL ? of_item(args[0]) : NULL;
+    if (library != NULL)
+        submitted(library, queue, args[0]);
     return result;
 }
 
 static inline object got(object queue, object item, bool waited)
 {
-    if (item != NULL && TYPE_OF(item) == item_type)
-        begins(queue, item, waited);
+    struct library *library = item != NULL ? of_type(TYPE_OF(item)) : NULL;
+    if (library != NULL)
+        begins(library, queue, item, waited);
     return item;
 }
 
@@ -306,8 +374,9 @@ bool hw_jobs_of_queues(object simple_queue)
         object *word;
         const char *text;
     } words[] = {
-        {&future_word, "future"}, {&state_word, "_state"}, {&exception_word, "_exception"},
-        {&function_word, "fn"},   {&name_word, "_thread_name_prefix"}, {&size_word, "_max_workers"},
+#define X(name, text) {&name##_word, text},
+        WORDS(X)
+#undef X
     };
     bool all = put != NULL && get != NULL && get_nowait != NULL;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -106,10 +106,14 @@ static void end(struct hw_pool *pool, uint32_t flags)
     pool->dropped += flags & HW_UNIT_DROPPED ? 1 : 0;
 }
 
-void hw_pool_submitted(uint32_t pool, bool told, uint64_t now)
+void hw_pool_submitted(uint32_t pool, bool told, uint32_t size, uint64_t now)
 {
     struct hw_pool *its = at(pool);
     hw_change(&its->version);
+    if (UNLIKELY(size != 0 && size != its->size)) {
+        count(its, now, 0, 0);
+        its->size = size;
+    }
     if (told) {
         its->jobs++;
         its->beside += its->queued + its->running > 0 ? 1 : 0;

@@ -80,7 +80,8 @@ struct hw_self {
     uint32_t job;             /* the job that runs on it: place among those alive + 1, or 0 */
     uint32_t pool;            /* whose worker it was last: pool + 1, or 0 */
     void *job_queue;          /* where it got the job */
-    void *job_future;         /* a reference, until it asks for the next one */
+    void *job_kept;           /* a reference to what tells how it ended, until it asks for the next one */
+    bool job_own;             /* it is one of headway's own executors */
     struct hw_before job_before;
 };
 extern __thread struct hw_self hw_self;
@@ -321,7 +322,8 @@ uint32_t hw_pool_of(const void *queue); /* its pool + 1, or 0 */
 uint32_t hw_pool_new(const void *queue, enum hw_pool_kind kind, const char *name, const char *type, uint32_t size,
                      uint64_t now);
 void hw_pool_gone(const void *queue, uint64_t now);
-void hw_pool_submitted(uint32_t pool, bool told, uint64_t now);
+/* `size`: how many workers it may have now; 0: as before. */
+void hw_pool_submitted(uint32_t pool, bool told, uint32_t size, uint64_t now);
 void hw_pool_begun(uint32_t pool, uint64_t queue_ns, uint64_t now);
 void hw_pool_ended(uint32_t pool, uint64_t run_ns, uint32_t flags, uint64_t now);
 void hw_pool_taken_away(uint32_t pool, uint32_t flags, uint64_t now); /* a job in the queue ended */

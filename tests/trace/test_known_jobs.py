@@ -343,3 +343,36 @@ os._exit(0)  # 3.12.1 does not survive the end of such an interpreter
     )
 
     assert [row["name"] for row in traced.report["functions"]] == ["outside"]
+
+
+def test_calls_of_headway_s_own_threads_are_jobs(tmp_path: Path) -> None:
+    traced = run(
+        """
+import headway
+def naps(): time.sleep(0.02)
+def fails(): raise KeyError
+def tiny(x): return x
+def held(begun, go):
+    begun.wait()
+    go.wait()
+begun, go = threading.Barrier(3), threading.Event()
+with headway.Executor("threads", workers=2) as executor:
+    [future.result() for future in [executor.submit(naps) for _ in range(4)]]
+    executor.submit(fails).exception()
+    waiting = [executor.submit(held, begun, go) for _ in range(2)]
+    begun.wait()
+    assert executor.submit(tiny, 1).cancel()
+    go.set()
+assert sum(headway.map(tiny, range(2000), on="threads", workers=2)) == 1999000
+""",
+        tmp_path,
+    )
+
+    first, second = sorted(traced.report["pools"], key=lambda one: one["name"])
+    assert (first["type"], first["size"], first["workers"], first["most_running"]) == ("headway", 2, 2, 2)
+    assert (first["jobs"], first["failed"], first["cancelled"]) == (8, 1, 1)
+    assert 1 < second["jobs"] < 2000  # batches
+    assert second["failed"] == 0
+    assert [unit["outcome"] for unit in jobs(traced, "fails")] == ["failed"]
+    assert all(unit["states"]["waiting"]["sleep"] >= 0.019 for unit in jobs(traced, "naps"))
+    assert {traced.name(unit["parent"]) for unit in jobs(traced, "naps")} == {"main"}

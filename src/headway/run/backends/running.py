@@ -34,7 +34,7 @@ class Single:
         context: In which it runs.
     """
 
-    __slots__ = ("_claimed", "batch", "context")
+    __slots__ = ("_claimed", "batch", "context", "failed")
 
     def __init__(self, batch: Batch, context: contextvars.Context) -> None:
         self.batch = batch
@@ -49,6 +49,7 @@ class Single:
 
     def fail(self, error: BaseException) -> None:
         """Deliver the call as failed; it was not begun."""
+        self.failed = True
         self.batch.sink(self.batch.failed(error))
 
     def run(self, worker: str) -> None:
@@ -60,6 +61,7 @@ class Single:
             value = self.context.run(fn, *(item if batch.star else (item,)), **kwargs)
         except BaseException as error:  # whatever a call raises is its outcome, SystemExit too
             errors = {0: error}
+            self.failed = True  # for the tracer; unset otherwise, since that costs nothing
         ended_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns() - cpu_ns
         spent = Spent(started_ns, started_ns, ended_ns, cpu_ns, worker)
         batch.sink(Portion(batch, 0, [value], errors, spent))
@@ -89,6 +91,7 @@ class Running:
         self._delivered = 0
         self._lock = threading.Lock()  # around the delivery of portions
         self._claimed: bool | None = True if first else None  # with the calls before it
+        self.failed = False
         self._seen = -1
         self._began_ns = 0
         self._worker = ""
@@ -102,6 +105,7 @@ class Running:
 
     def fail(self, error: BaseException) -> None:
         """Deliver all calls as failed, none of which was begun."""
+        self.failed = True
         count = len(self._items)
         spent = Spent(0, 0, time.monotonic_ns(), 0, "")
         self.batch.sink(
@@ -122,6 +126,7 @@ class Running:
             values=self._values,
             errors=self._errors,
         )
+        self.failed = bool(self._errors)
         self._deliver(time.thread_time_ns() - cpu_ns)
 
     def _deliver(self, cpu_ns: int) -> None:
