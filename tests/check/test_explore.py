@@ -511,6 +511,28 @@ def test_a_scenario_that_does_not_repeat_itself_is_said_to_be_so() -> None:
     assert failure.token == ""
 
 
+@pytest.mark.parametrize("strategy", ["auto", "bounded", "dpor", "walk"])
+def test_state_that_one_run_leaves_to_the_next_is_said_to_be_no_bug_of_a_schedule(strategy: str) -> None:
+    account, lock = Account(), threading.Lock()
+
+    def deposit() -> None:
+        with lock:
+            account.deposit()
+
+    def scenario() -> None:
+        threads = [threading.Thread(target=deposit) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert account.balance <= 4
+
+    failure = failure_of(scenario, strategy=strategy)
+    assert "but when the same schedule ran first, before all others: ok" in str(failure)
+    assert "state that one run leaves to the next" in str(failure)
+    assert failure.token == ""
+
+
 def test_exceptions_survive_pickle() -> None:
     import pickle
 

@@ -301,15 +301,17 @@ def _failed(search: Search, found: Found, options: Options, fingerprint: str) ->
         search.most_steps = most_steps
         ending, execution, followed = search.again(found.deviations)
     if followed.diverged or ending.signature != found.ending.signature:
-        return nondeterminism(found, ending, followed.diverged)
+        return nondeterminism(found, f"again: {followed.diverged or ending.sentence}")
     smallest = _smallest(search, found, execution.deviations, most_steps)
+    if not smallest and found.number > 1:  # as the first one, which did not fail
+        return nondeterminism(found, "first, before all others: ok")
     build = None
     if can_be_judged(execution, options):
         smallest, build = with_the_gil(search, smallest, found.ending, options.seed)
     recorder, detector = Recorder(), Detector()
     ending, execution, _ = search.again(smallest, Watchers(recorder, detector))
     if ending.signature != found.ending.signature:
-        return nondeterminism(found, ending, "")
+        return nondeterminism(found, f"again: {ending.sentence}")
     token = encode(Schedule(options.granularity, execution.deviations, fingerprint))
     race = _heart(detector, execution, build, options)
     if ending.kind == "livelock":

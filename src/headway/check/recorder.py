@@ -93,11 +93,11 @@ class Recorder:
         if unit.kind in ("turn", "wait") and hasattr(unit.owner, "blocked"):  # a loop: its tasks tell more
             self._settle(unit)
             return
-        self._come(unit.inner_unit or unit, self._step(unit, unit.kind, unit.owner))
+        self._come(self._inner(unit), self._step(unit, unit.kind, unit.owner))
 
     def accessed(self, unit: Unit, site: Site, owner: object, name: Hashable, write: bool) -> None:
         """Likewise."""
-        unit = unit.inner_unit or unit
+        unit = self._inner(unit)
         step = Step(
             unit.number, unit.steps, "access", None, self._file(site.file), site.line, site.text, write=write
         )
@@ -172,6 +172,13 @@ class Recorder:
         return [self._pending[number] for number in sorted(self._pending)]
 
     # ---- inner ----
+
+    def _inner(self, unit: Unit) -> Unit:
+        """Who does it; then its carrier has done what it was about to do."""
+        if unit.inner_unit is None:
+            return unit
+        self._settle(unit)
+        return unit.inner_unit
 
     def _step(self, unit: Unit, kind: str, thing: object) -> Step:
         at: tuple[str, int] | None = getattr(unit, "at", None)

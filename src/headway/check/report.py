@@ -59,17 +59,22 @@ def failure(
     return error
 
 
-def nondeterminism(found: Found, again: Ending, diverged: str) -> ScheduleFailure:
-    """The exception for a failure that the same choices did not give again."""
-    second = diverged or again.sentence
+def nondeterminism(found: Found, other: str) -> ScheduleFailure:
+    """The exception for a failure that the same choices did not give each time.
+
+    Args:
+        found: The failure.
+        other: What else they gave, and when.
+    """
     ending = found.ending
     report = (
-        f"{ending.sentence}\nbut when the same schedule ran again: {second}\n"
+        f"{ending.sentence}\nbut when the same schedule ran {other}\n"
         "the scenario is not deterministic: it depends on something that the schedule does not fix"
     )
     error = ScheduleFailure(
         report,
-        hint="randomness, the time of day, the order of a set, or state that one run leaves to the next?",
+        hint="randomness, the time of day, the order of a set, or state that one run leaves to the next, "
+        "in a global or an object of a fixture?",
     )
     error.kind = ending.kind
     error.report = report

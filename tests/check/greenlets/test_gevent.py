@@ -187,6 +187,29 @@ def test_a_signal_that_was_given_too_early_is_a_lost_wake_up(explore: Explore) -
     assert fails(explore, scenario).kind == "lost-wakeup"
 
 
+class Once:
+    def __init__(self) -> None:
+        self.made = 0
+
+    def make(self) -> None:
+        if self.made == 0:
+            gevent.sleep(0)
+            self.made += 1
+
+
+def test_what_the_scenario_did_before_its_greenlets_stands_before_what_they_did() -> None:
+    def scenario() -> None:
+        once = Once()
+        gevent.joinall([gevent.spawn(once.make) for _ in range(2)])
+        assert once.made == 1
+
+    with pytest.raises(headway.ScheduleFailure) as caught:
+        headway.explore(scenario)
+    details: Any = caught.value.details
+    texts = [step["text"] for step in details["steps"]]
+    assert texts.index("self.made = 0") < texts.index("if self.made == 0:")
+
+
 def get_from_a_queue() -> None:
     gevent.spawn(gevent.queue.Queue().get).join()
 
