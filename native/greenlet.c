@@ -3,11 +3,13 @@
  * Source: greenlet 1.0 to 3.5, greenlet.h; gevent 1.3 to 26, greenlet.py.
  */
 #define _GNU_SOURCE
+#include <string.h>
+
 #include "greenlet.h"
 
 enum { API_CURRENT = 4, API_MAIN = 8, API_STARTED = 9, API_ACTIVE = 10 };
 
-static object greenlet_type, word_run, word_name;
+static object greenlet_type, word_run, word_name, word_target, word_thread_name;
 static object (*current)(void);
 static int (*is_main)(object), (*is_started)(object), (*is_active)(object);
 static struct reader run;
@@ -40,13 +42,11 @@ static object own(object greenlet, object word)
     return dict != NULL ? hw_PyDict_GetItem(dict, word) : NULL;
 }
 
-void hw_greenlet_name(object greenlet, struct hw_live *live)
+static void take_name(object name, struct hw_live *live)
 {
-    object name = own(greenlet, word_name);
-    const char *text = name != NULL ? hw_PyUnicode_AsUTF8(name) : NULL;
+    const char *text = hw_PyUnicode_AsUTF8(name);
     if (text == NULL) {
-        if (name != NULL)
-            hw_PyErr_Clear();
+        hw_PyErr_Clear();
         return;
     }
     hw_self.busy = true;
@@ -54,12 +54,43 @@ void hw_greenlet_name(object greenlet, struct hw_live *live)
     hw_out();
 }
 
-/* What it calls. gevent's have it in `_run`, a subclass's in the class. */
-static uint32_t runs(object greenlet)
+void hw_greenlet_name(object greenlet, struct hw_live *live)
+{
+    object name = own(greenlet, word_name);
+    if (name != NULL)
+        take_name(name, live);
+}
+
+/* An attribute of a Thread, by the generic lookup, which runs no code of the program: a new reference, or NULL. */
+static object of_thread(object thread, object word)
+{
+    object found = thread != NULL ? hw_PyObject_GenericGetAttr(thread, word) : NULL;
+    if (thread != NULL && found == NULL)
+        hw_PyErr_Clear();
+    return found;
+}
+
+/* A Thread of `threading`, where gevent has put greenlets in the place of threads; borrowed from its method. */
+static object thread_behind(object called, uint32_t code)
+{
+    const struct hw_frame *frame = code != 0 ? hw_entry(HW_SECTION_FRAMES, code - 1) : NULL;
+    bool is = frame != NULL && TYPE_OF(called) == hw_PyMethod_Type &&
+              strcmp(hw_entry(HW_SECTION_TEXT, frame->name), "Thread._bootstrap") == 0;
+    return is ? AT(object, called, METHOD_SELF) : NULL;
+}
+
+/* What it calls. gevent's have it in `_run`, a subclass's in the class. `thread`: borrowed, or NULL. */
+static uint32_t runs(object greenlet, object *thread)
 {
     object called = own(greenlet, word_run), type = TYPE_OF(greenlet);
-    if (called != NULL)
-        return hw_called(called);
+    if (called != NULL) {
+        uint32_t code = hw_called(called);
+        object target = of_thread(*thread = thread_behind(called, code), word_target);
+        if (target != NULL && target != hw__Py_NoneStruct)
+            code = hw_called(target);
+        hw_drop(target);
+        return code;
+    }
     called = hw_read(&run, greenlet);
     if (called == NULL) {
         called = hw_PyObject_GetAttrString(type, "_run");
@@ -78,7 +109,8 @@ static uint32_t runs(object greenlet)
 static struct hw_live *make(object greenlet, uint64_t now, bool begun)
 {
     bool main = is_main(greenlet) == 1, hub = !main && hw_is_hub(greenlet);
-    uint32_t code = main || begun ? 0 : runs(greenlet);
+    object thread = NULL;
+    uint32_t code = main || begun ? 0 : runs(greenlet, &thread);
     hw_self.busy = true;
     struct hw_live *live = hw_unit_new(greenlet, HW_UNIT_KIND_GREENLET, code, HW_NOBODY, now);
     if (live != NULL) {
@@ -89,8 +121,13 @@ static struct hw_live *make(object greenlet, uint64_t now, bool begun)
             hw_unit_named(live, main ? "main" : "hub");
     }
     hw_out();
-    if (live != NULL && !main && !hub)
+    if (live != NULL && !main && !hub) {
         hw_greenlet_name(greenlet, live);
+        object name = of_thread(thread, word_thread_name);
+        if (name != NULL)
+            take_name(name, live);
+        hw_drop(name);
+    }
     return live;
 }
 
@@ -191,11 +228,13 @@ bool hw_greenlet_find(object type, void **api)
 {
     word_run = hw_PyUnicode_InternFromString("_run");
     word_name = hw_PyUnicode_InternFromString("name");
+    word_target = hw_PyUnicode_InternFromString("_target");
+    word_thread_name = hw_PyUnicode_InternFromString("_name");
     *(void **)&current = api[API_CURRENT];
     *(void **)&is_main = api[API_MAIN];
     *(void **)&is_started = api[API_STARTED];
     *(void **)&is_active = api[API_ACTIVE];
-    if (word_run == NULL || word_name == NULL || !current || !is_main || !is_started || !is_active ||
+    if (word_run == NULL || word_name == NULL || word_target == NULL || word_thread_name == NULL || !current || !is_main || !is_started || !is_active ||
         !hw_reader(type, "run", &run))
         return false;
     greenlet_type = type;

@@ -324,7 +324,10 @@ def holds(lock):
 event, items, lock = threading.Event(), queue.Queue(), threading.Lock()
 listener = socket.create_server(("127.0.0.1", 0))
 work = [(serve, listener), (waits, event), (takes, items), (holds, lock), (holds, lock)]
-threads = [threading.Thread(target=target, args=args) for target, *args in work]
+threads = [
+    threading.Thread(target=target, args=args, name=f"{target.__name__}-{number}")
+    for number, (target, *args) in enumerate(work, 1)
+]
 [thread.start() for thread in threads]
 time.sleep(0.05)
 event.set()
@@ -340,11 +343,13 @@ listener.close()
 def test_threads_of_a_patched_program_are_greenlets_with_the_waits_of_threads(tmp_path: Path) -> None:
     traced = run(PATCHED, tmp_path)
 
+    names = ["serve", "waits", "takes", "holds", "holds"]
     main_id = role(traced, "main")["id"]
     units = [unit for unit in greenlets(traced) if unit["parent"] == main_id and unit["role"] is None]
     seen = {kind for unit in units for kind, s in unit["states"]["waiting"].items() if s >= 0.03}
     assert traced.status == 0
-    assert len(units) == 5
+    assert {unit["function"].rsplit(":", 1)[1] for unit in units} == {"serve", "waits", "takes", "holds"}
+    assert {unit["name"] for unit in units} == {f"{name}-{number}" for number, name in enumerate(names, 1)}
     assert seen == {"event", "io", "lock", "queue", "sleep"}
     main = role(traced, "main")["states"]["waiting"]
     assert main["sleep"] >= 0.045
