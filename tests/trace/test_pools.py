@@ -124,3 +124,47 @@ def test_what_goes_on_since_the_last_change_is_counted_to_the_end(tmp_path: Path
 
     assert (pool.some_ns, pool.several_ns, pool.full_ns) == (200 * MS, 150 * MS, 110 * MS)
     assert pool.full_queue == pytest.approx(310 / 110)
+
+
+NESTED = """
+import os, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+limit = float(sys.argv[1]) or None
+both = threading.Barrier(2)
+children = []
+def inner(): pass
+def outer():
+    both.wait()
+    children.append(child := pool.submit(inner))
+    child.result(limit)
+pool = ThreadPoolExecutor(2, thread_name_prefix="nested")
+for _ in range(2):
+    pool.submit(outer)
+while len(children) < 2 or not all(child._condition._waiters for child in children):
+    time.sleep(0.001)
+os.kill(os.getpid(), 9)
+"""
+
+
+@native
+def test_a_pool_whose_workers_wait_for_jobs_in_its_queue_has_blocked_itself(tmp_path: Path) -> None:
+    traced = trace(NESTED, 0, tmp_path=tmp_path)
+
+    (one,) = found(traced, PoolStarved())
+    line = {text: i for i, text in enumerate((tmp_path / "prog.py").read_text().splitlines(), 1)}
+    assert one.severity == "error"
+    assert one.sentence == (
+        "all 2 workers of nested (ThreadPoolExecutor) waited to the end for jobs of the same pool, while 2 jobs stood "
+        "in its queue behind them"
+    )
+    assert one.where == [
+        f"{tmp_path / 'prog.py'}:{line['    child.result(limit)']}",
+        f"{tmp_path / 'prog.py'}:{line['    children.append(child := pool.submit(inner))']}",
+    ]
+    assert sorted(traced.name(unit) or "" for unit in one.units) == ["nested_0", "nested_1"]
+    assert traced.report["verdict"].startswith(("pool-starved", "stuck"))
+
+
+@native
+def test_a_pool_whose_workers_wait_for_a_time_only_has_not(tmp_path: Path) -> None:
+    assert found(trace(NESTED, 3600, tmp_path=tmp_path), PoolStarved()) == []

@@ -6,6 +6,7 @@ import numpy as np
 
 from headway.trace.figures import count, duration, percent
 from headway.trace.findings.finding import Finding
+from headway.trace.findings.pool_blocked import blocked
 from headway.trace.format import Ints, Kind
 from headway.trace.gil import Gil
 from headway.trace.interval import KINDS, RUNNING
@@ -46,11 +47,16 @@ class PoolStarved:
     All of these must hold; the constants above say why: the pool may have `SIZE` workers and was given `JOBS` jobs; for
     `SPAN_NS` and `SPAN_SHARE` of the program's life all its workers ran a job while others were in its queue; a job was
     there `QUEUE_RATIO` times as long as it ran; workers spent `OUTSIDE_SHARE` of their jobs waiting for something
-    outside the program; and `GAIN` times as many workers would have had work, cores and the GIL.
+    outside the program; and `GAIN` times as many workers would have had work, cores and the GIL. Or it has blocked
+    itself for good: see `pool_blocked.blocked`.
     """
 
     def find(self, trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
         """See `Finder`."""
+        for_good = [finding for pool in trace.pools for finding in blocked(trace, pool)]
+        return for_good + self._too_small(trace)
+
+    def _too_small(self, trace: Trace) -> list[Finding]:
         starved = [pool for pool in trace.pools if _waits_in_line(trace, pool)]
         if not starved:
             return []
