@@ -16,7 +16,7 @@ from headway.trace.findings.stuck import Stuck
 from headway.trace.gil import Gil
 from headway.trace.locks import Lock
 from headway.trace.model import Trace
-from headway.units import Severity
+from headway.units import FindingKind, Severity
 
 __all__ = [
     "FINDERS",
@@ -56,4 +56,15 @@ FINDERS: tuple[Finder, ...] = (
 def findings_of(trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
     """All findings: the most severe first, and of those the one that cost most."""
     found = [finding for finder in FINDERS for finding in finder.find(trace, gils, locks)]
+    found = [one for one in found if not _is_told(one, found)]
     return sorted(found, key=lambda one: (list(Severity).index(one.severity), -one.weight_ns))
+
+
+def _is_told(one: Finding, found: list[Finding]) -> bool:
+    """Whether a pool that has blocked itself is part of a process that is stuck: then that says it as well."""
+    if one.kind is not FindingKind.POOL_STARVED or one.severity is not Severity.ERROR:
+        return False
+    whole = next((f for f in found if f.kind is FindingKind.STUCK and {*f.units} >= {*one.units}), None)
+    if whole is not None:
+        whole.evidence.append(one.sentence)
+    return whole is not None
