@@ -23,6 +23,7 @@ import json
 import resource
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
@@ -46,6 +47,8 @@ AMOUNTS = {
     "mixed": 900,
 }
 """Programs, and how much work is about a second of each."""
+if find_spec("gevent") is not None:
+    AMOUNTS["greenlets"] = 25
 
 
 def pair(
