@@ -155,7 +155,7 @@ def test_a_pool_whose_workers_wait_for_jobs_in_its_queue_has_blocked_itself(tmp_
     assert one.severity == "error"
     assert one.sentence == (
         "all 2 workers of nested (ThreadPoolExecutor) waited to the end for jobs of the same pool, while 2 jobs stood "
-        "in its queue behind them"
+        "in its queue"
     )
     assert one.where == [
         f"{tmp_path / 'prog.py'}:{line['    child.result(limit)']}",

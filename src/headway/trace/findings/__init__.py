@@ -67,4 +67,5 @@ def _is_told(one: Finding, found: list[Finding]) -> bool:
     whole = next((f for f in found if f.kind is FindingKind.STUCK and {*f.units} >= {*one.units}), None)
     if whole is not None:
         whole.evidence.append(one.sentence)
+        whole.advice = one.advice
     return whole is not None

@@ -59,14 +59,15 @@ def _finding(
         if len(evidence) < _TOLD:
             evidence.append(f"{worker.name} runs `{job.name}`, which waits{at}; `{child.name}`{by}, is in the queue")
         where += [one.where for one in (frame, from_) if one is not None and one.where not in where]
+    whole = f"all {len(workers)} workers" if len(workers) > 1 else "the only worker"
     if len(running) > _TOLD:
         evidence.append(f"and {count(len(running) - _TOLD, 'worker')} more")
     return Finding(
         kind=FindingKind.POOL_STARVED,
         severity=Severity.ERROR,
         sentence=(
-            f"all {count(len(workers), 'worker')} of {pool.title} waited to the end for jobs of the same pool, while "
-            f"{count(pool.queued, 'job')} stood in its queue behind them"
+            f"{whole} of {pool.title} waited to the end for jobs of the same pool, while "
+            f"{count(pool.queued, 'job')} stood in its queue"
         ),
         evidence=[*evidence, f"nothing was done there any more for {duration(max(pool.end_ns - since, 0))}"],
         advice="do not wait in a job for jobs of the same pool: give them a pool of their own, or call them",
