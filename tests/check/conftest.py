@@ -7,14 +7,15 @@ import pytest
 
 from headway.check.rewriting import compiled
 
+# A search begins with a look at all objects of the process. What pytest, its plugins and what they import have made by
+# now is no program's, and took longer than most searches here.
+gc.collect()
+gc.freeze()
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _leaves_few_objects() -> Iterator[None]:
-    """Forget what is kept of rewritten files, and what only the collector frees.
-
-    A search begins with a look at all objects of the process. With those of a thousand tests, that took longer than
-    most searches here.
-    """
+    """Forget what is kept of rewritten files, and what only the collector frees: the objects of a thousand tests."""
     yield
     compiled._sources.clear()
     compiled._rewritings.clear()

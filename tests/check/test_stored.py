@@ -60,6 +60,7 @@ def test_without_a_cache_nothing_is_kept() -> None:
     st.recursive(
         st.none() | st.integers() | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("tokens"), inner),
+        max_leaves=8,
     )
 )
 def test_a_damaged_entry_is_as_none_and_can_be_written_anew(junk: object) -> None:
