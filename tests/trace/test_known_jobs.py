@@ -83,8 +83,8 @@ def test_a_job_names_who_submitted_it_and_where(known: Traced) -> None:
 
     assert known.name(unit["parent"]) == "main"
     assert unit["created_at"].rsplit("/", 1)[1].startswith("jobs.py:")
-    assert unit["stack"][0].endswith(":ThreadPoolExecutor.submit")
-    assert unit["stack"][1].endswith(":submitted")
+    assert unit["created_stack"][0].endswith(":ThreadPoolExecutor.submit")
+    assert unit["created_stack"][1].endswith(":submitted")
     assert known.name(inner["parent"]) == "outer"
     assert known.name(by_tasks[0]["parent"]) == "asks"
     assert known.unit(by_tasks[1]["parent"])["coroutine"].endswith(":on_a_loop")

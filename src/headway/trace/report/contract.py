@@ -106,7 +106,7 @@ def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
             "carrier": unit.carrier,
             "function": _function(unit.function),
             "created_at": unit.created_at.where if unit.created_at else None,
-            "stack": [str(frame) for frame in unit.created],
+            "created_stack": [str(frame) for frame in unit.created],
             "outcome": unit.outcome,
             "begun_s": _s(unit.begun_ns - trace.start_ns) if unit.begun_ns else None,
             "queue_s": _s(unit.queue_ns),
