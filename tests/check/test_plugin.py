@@ -49,7 +49,7 @@ def write(pytester: pytest.Pytester, body: str, bank: str = BANK) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _as_at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+def _as_at_a_desk(monkeypatch: pytest.MonkeyPatch, only_our_plugin: None) -> None:
     for name in ("CI", "BUILD_NUMBER", "PYTEST_ADDOPTS"):  # pytest says more in CI
         monkeypatch.delenv(name, raising=False)
 
@@ -317,7 +317,13 @@ def test_what_cannot_be_a_scenario_fails_and_says_why(
     assert reason in result.stdout.str()
 
 
-def test_an_unused_plugin_loads_nothing_of_check(pytester: pytest.Pytester) -> None:
+@pytest.fixture
+def as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    monkeypatch.delenv("PYTEST_PLUGINS")
+
+
+def test_an_unused_plugin_loads_nothing_of_check(pytester: pytest.Pytester, as_installed: None) -> None:
     pytester.makepyfile(
         """
         import sys
@@ -330,7 +336,7 @@ def test_an_unused_plugin_loads_nothing_of_check(pytester: pytest.Pytester) -> N
     run(pytester).assert_outcomes(passed=1)
 
 
-def test_the_mark_is_listed(pytester: pytest.Pytester) -> None:
+def test_the_mark_is_listed(pytester: pytest.Pytester, as_installed: None) -> None:
     run(pytester, "--markers").stdout.fnmatch_lines("@pytest.mark.headway(schedules=1000, *")
 
 

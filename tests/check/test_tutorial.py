@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("only_our_plugin")
 
 PAGE = Path(__file__).parent.parent.parent / "docs/tutorial/first-check.md"
 HOW_TO = PAGE.parent.parent / "how-to"
