@@ -24,6 +24,6 @@ def _leaves_few_objects() -> Iterator[None]:
 
 @pytest.fixture
 def only_our_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a pytest in a process of its own: others that are installed take four times as long to start as all the rest."""
+    """Of a pytest in a process of its own: others that are installed take much longer to start than all the rest."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_PLUGINS", "headway.pytest_plugin")
