@@ -56,9 +56,11 @@ def _head(contents: Contents, pool: Pool) -> str:
 
 
 def _times(pool: Pool) -> str:
-    queue = f"in the queue {duration(pool.queue_mean_ns)} on average, {duration(pool.longest_queue_ns)} at most"
-    run = f"ran {duration(pool.run_mean_ns)} on average, {duration(pool.longest_run_ns)} at most"
-    return f"{queue}; {run}" if pool.ended else queue if pool.begun else "none has begun"
+    if not pool.begun:
+        return "none has begun"
+    queue = f"in the queue {duration(pool.queue_mean_ns)} ({duration(pool.longest_queue_ns)})"
+    run = f", ran {duration(pool.run_mean_ns)} ({duration(pool.longest_run_ns)})" if pool.ended else ""
+    return f"on average (at most): {queue}{run}"
 
 
 def _row(contents: Contents, calls: Calls, columns: int) -> str:
