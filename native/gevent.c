@@ -19,7 +19,8 @@ static struct notified {
     uint64_t at_ns;
 } notified[NOTIFIED];
 
-static object hub_type, waiter_type;
+static object hub_type, waiter_type, greenlet_type;
+static object last_hub; /* the type of one, and a reference to it */
 static struct reader greenlet_of_waiter;
 
 static inline struct notified *notified_at(const void *o)
@@ -34,7 +35,17 @@ uint64_t hw_gevent_notified(const void *o)
 
 bool hw_is_hub(object greenlet)
 {
-    return hub_type != NULL && hw_PyType_IsSubtype(TYPE_OF(greenlet), hub_type);
+    object type = TYPE_OF(greenlet);
+    if (hub_type == NULL || type == greenlet_type)
+        return false;
+    if (LIKELY(type == last_hub))
+        return true;
+    bool is = hw_PyType_IsSubtype(type, hub_type);
+    if (is && last_hub == NULL) {
+        hw_Py_IncRef(type);
+        last_hub = type;
+    }
+    return is;
 }
 
 /* Of a method of an object: the object. */
@@ -213,6 +224,8 @@ void hw_gevent_of(object module, const char *name)
         watch_imported("gevent._ffi.loop", "AbstractLoop", "run_callback", on_run_callback, 0);
     } else {
         watch(module, name);
+        if (strcmp(name, "_gevent_cgreenlet") == 0 && greenlet_type == NULL)
+            greenlet_type = attribute(module, "Greenlet");
     }
     watch_imported("gevent.hub", "Hub", "handle_error", on_error, 0);
 }

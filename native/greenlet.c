@@ -168,8 +168,19 @@ struct hw_live *hw_greenlet_settle(object me, uint64_t now)
     return live;
 }
 
+bool hw_greenlets_here(void)
+{
+    bool here = hw_in_main();
+    if (here)
+        hw_out();
+    return here;
+}
+
 object hw_greenlet_now(void)
 {
+    const struct hw_live *thought = hw_unit_running(HW_UNIT_KIND_GREENLET);
+    if (thought != NULL && thought->hub) /* when it ends, its parent comes back, or nobody */
+        return (object)(uintptr_t)thought->key;
     bool error = hw_PyErr_Occurred() != NULL;
     object me = current();
     if (UNLIKELY(me == NULL)) {
@@ -179,14 +190,6 @@ object hw_greenlet_now(void)
     }
     hw_Py_DecRef(me);
     return me;
-}
-
-bool hw_greenlets_here(void)
-{
-    bool ours = hw_in_main();
-    if (ours)
-        hw_out();
-    return ours;
 }
 
 void hw_greenlet_ready(object greenlet, bool from_here)

@@ -10,7 +10,7 @@
 /* greenlet.c */
 bool hw_greenlet_find(object type, void **api);
 bool hw_greenlets_found(void);               /* greenlet was imported, and is one that is known */
-bool hw_greenlets_here(void);                /* in the interpreter whose greenlets are told */
+bool hw_greenlets_here(void);                /* in the interpreter whose greenlets are told, and outside the tracer */
 bool hw_is_greenlet(object o);
 bool hw_greenlet_began(object greenlet);
 bool hw_greenlet_lives(object greenlet);     /* it has begun and has not ended, and is none that a thread begins with */

@@ -92,7 +92,7 @@ static uint64_t ready_since(const struct hw_live *live)
 
 static void come_back(const struct away *away, object result)
 {
-    if (away->me == NULL || !hw_in_main())
+    if (away->me == NULL || hw_in() == NULL) /* it has left in the main interpreter */
         return;
     struct hw_live *live = away->live, *last = hw_unit_running(HW_UNIT_KIND_GREENLET);
     hw_self.turns[HW_UNIT_KIND_TASK].unit = away->task;

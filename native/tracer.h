@@ -266,6 +266,7 @@ void hw_flush_holds(struct hw_thread *t);
 /* A unit that is alive. Only one thread at a time has it. */
 struct hw_live {
     const void *key;      /* the interpreter's object */
+    struct hw_unit *slot; /* in the file */
     uint32_t index;       /* in the unit section */
     uint32_t waker;       /* unit + 1 that made it ready; 0: none */
     uint64_t created_ns;
@@ -295,7 +296,10 @@ struct hw_live *hw_unit_at(uint32_t place); /* + 1 */
 /* `pool`: of a job; else HW_NOBODY. */
 struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t code, uint32_t pool, uint64_t now);
 uint32_t hw_unit_take(struct hw_live *live); /* its key is no longer its own: its place + 1 */
-struct hw_unit *hw_unit_slot(const struct hw_live *live);
+static inline struct hw_unit *hw_unit_slot(const struct hw_live *live)
+{
+    return live->slot;
+}
 void hw_unit_ready(struct hw_live *live, uint64_t now);
 void hw_unit_waited(struct hw_live *live); /* it was ready after a long wait */
 void hw_unit_begin(struct hw_live *live, uint64_t now);

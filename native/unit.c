@@ -107,11 +107,6 @@ static uint32_t running(void)
     return live != NULL ? live->index : HW_NOBODY;
 }
 
-struct hw_unit *hw_unit_slot(const struct hw_live *live)
-{
-    return hw_entry(HW_SECTION_UNITS, live->index);
-}
-
 uint32_t hw_unit_take(struct hw_live *live)
 {
     uint32_t hole = (uint32_t)(find(live->key) - p->table), at = hole;
@@ -180,7 +175,7 @@ struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t co
     *live = (struct hw_live){.key = key, .index = index, .created_ns = now, .since_ns = now, .wait = HW_OTHER,
                              .on = HW_NOBODY, .kind = (uint8_t)kind, .looped = kind == HW_UNIT_KIND_TASK};
     *find(key) = place + 1;
-    struct hw_unit *u = hw_unit_slot(live);
+    struct hw_unit *u = live->slot = hw_entry(HW_SECTION_UNITS, index);
     if (of_many && u->count > 0) {
         u->count++;
         u->live++;
