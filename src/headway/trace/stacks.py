@@ -40,7 +40,7 @@ class Frame:
 
     @property
     def of_library(self) -> bool:
-        """Whether it belongs to the standard library, or to gevent in its place, and not to the program or a package."""
+        """Whether it is of the standard library, or of gevent in its place, and not of the program or a package."""
         return _LIBRARY.search(self.file) is not None
 
 
