@@ -7,15 +7,18 @@ import pytest
 
 from headway.check.rewriting import compiled
 
-# A search begins with a look at all objects of the process. What pytest, its plugins and what they import have made by
-# now is no program's, and took longer than most searches here.
-gc.collect()
-gc.freeze()
-
 
 @pytest.fixture(scope="module", autouse=True)
-def _leaves_few_objects() -> Iterator[None]:
-    """Forget what is kept of rewritten files, and what only the collector frees: the objects of a thousand tests."""
+def _few_objects(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each file begins with no objects that a search would look at, but for those whose modules say that they need it.
+
+    A search begins with a look at all objects of the process. With those of a thousand tests, of pytest and of what its
+    plugins import, that took longer than most searches here.
+    """
+    if getattr(request.module, "OBJECTS_ARE_LOOKED_AT", False):
+        gc.unfreeze()
+    else:
+        gc.freeze()
     yield
     compiled._sources.clear()
     compiled._rewritings.clear()

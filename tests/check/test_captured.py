@@ -14,6 +14,9 @@ import pytest
 from headway import ScheduleFailure, explore
 from headway.check.doubled import doubled
 
+OBJECTS_ARE_LOOKED_AT = True
+"""Of this module, too: what its functions and classes keep is found that way."""
+
 
 class Guard:
     clock = time.monotonic

@@ -24,6 +24,10 @@ from headway import ScheduleFailure, explore
 SCENARIOS: list[Callable[[], None]] = []
 
 
+OBJECTS_ARE_LOOKED_AT = True
+"""Of this module, too: what its functions and classes keep is found that way."""
+
+
 def holds(scenario: Callable[[], None]) -> Callable[[], None]:
     SCENARIOS.append(scenario)
     return scenario

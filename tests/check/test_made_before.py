@@ -13,6 +13,9 @@ import pytest
 from headway import ScheduleFailure, explore
 from headway.check.doubled import doubled
 
+OBJECTS_ARE_LOOKED_AT = True
+"""Of this module, too: what its functions and classes keep is found that way."""
+
 
 class Cache:
     """Keeps a clock, as caches do whose entries grow old."""

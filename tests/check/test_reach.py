@@ -14,6 +14,10 @@ import headway
 REAL = type(threading.Lock())
 
 
+OBJECTS_ARE_LOOKED_AT = True
+"""Of this module, too: what its functions and classes keep is found that way."""
+
+
 def seen(find: Callable[[], Any]) -> type:
     """The type that something has in a scenario."""
     types: list[type] = []
