@@ -5,9 +5,11 @@ import functools
 import json
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
-said: dict[str, dict[str, float]] = {}
+said: dict[str, Any] = {}
 
 
 def note(name: str, what: str) -> None:
@@ -46,7 +48,7 @@ class Method:
         pass
 
 
-def submitted(pool: ThreadPoolExecutor, function, name: str):
+def submitted(pool: ThreadPoolExecutor, function: Callable[[str], Any], name: str) -> Future[Any]:
     note(name, "submitted")
     return pool.submit(function, name)
 
@@ -83,7 +85,7 @@ def shut_down() -> None:
 
 def kinds_of_functions() -> None:
     with ThreadPoolExecutor(1, thread_name_prefix="kinds") as pool:
-        for function in (
+        functions: tuple[Callable[[], Any], ...] = (
             Method().call,
             Method(),
             Method,
@@ -91,7 +93,8 @@ def kinds_of_functions() -> None:
             time.monotonic,
             [].copy,
             lambda: None,
-        ):
+        )
+        for function in functions:
             pool.submit(function)
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
 NAP_S = 0.02
@@ -47,7 +48,7 @@ def stream() -> None:
             thread.join()
 
 
-def given(name: str, workers: int, jobs: int, function) -> None:
+def given(name: str, workers: int, jobs: int, function: Callable[[], object]) -> None:
     with ThreadPoolExecutor(workers, thread_name_prefix=name) as pool:
         wait([pool.submit(function) for _ in range(jobs)])
 

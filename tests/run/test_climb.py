@@ -90,7 +90,9 @@ def test_the_next_climb_goes_on_where_the_last_one_ended(fn: Callable[[], None])
     assert climb(fn, lambda workers: 12_800.0) == [4 * FIRST, MOST, 4 * FIRST]
 
 
-def test_a_step_that_came_too_late_to_be_looked_at_is_taken_again_only_by_a_longer_map(fn: Callable[[], None]) -> None:
+def test_a_step_that_came_too_late_to_be_looked_at_is_taken_again_only_by_a_longer_map(
+    fn: Callable[[], None],
+) -> None:
     def first_steps(left_ns: float) -> int:
         backend = Pretended()
         climbing = Climb(fn, backend, None, 10_000_000, None, lambda _: None)

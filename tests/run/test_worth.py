@@ -11,7 +11,9 @@ from headway.run.batch import Batch, Portion, Spent
 from headway.run.process import reserve
 from headway.run.worth import START_NS, WAKE_NS, not_worth
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not for other than Linux: no worker processes")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="not for other than Linux: no worker processes"
+)
 
 CALL_NS = 10_000_000
 

@@ -17,13 +17,12 @@ pytestmark = [pytest.mark.native, pytest.mark.known_time]
 
 def jobs(traced: Traced, function: str | None = None) -> list[Report]:
     return [
-        unit
-        for unit in traced.report["units"]
-        if unit["kind"] == "job" and function in (None, unit["name"])
+        unit for unit in traced.report["units"] if unit["kind"] == "job" and function in (None, unit["name"])
     ]
 
 
 def pool(traced: Traced, name: str) -> Report:
+    found: Report
     (found,) = (one for one in traced.report["pools"] if one["name"] == name)
     return found
 
@@ -100,8 +99,11 @@ def test_outcomes_are_told(known: Traced) -> None:
     assert ends(one) == [("fails", 1, 1, 0), ("held", 1, 0, 0), ("napping", 3, 0, 3)]
     assert ends("shut") == [("held", 1, 0, 0), ("napping", 4, 0, 4)]
     assert all(unit["outcome"] == "failed" for unit in jobs(known, "fails"))
-    assert all(unit["carrier"] is None for unit in jobs(known, "napping") if unit["outcome"] == "cancelled"
-               and unit["run_s"] == 0)
+    assert all(
+        unit["carrier"] is None
+        for unit in jobs(known, "napping")
+        if unit["outcome"] == "cancelled" and unit["run_s"] == 0
+    )
 
 
 def test_functions_have_the_names_that_people_give_them(known: Traced) -> None:

@@ -1,8 +1,9 @@
-"""The findings pool-starved and serial: given where a pool is too small or used for nothing, and not where it looks so."""
+"""The findings pool-starved and serial: given where a pool is too small or of no use, not where it looks so."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def test_jobs_that_were_waited_for_one_by_one_are_serial_and_no_others(serial: T
     assert found(serial, PoolStarved()) == []
 
 
-def fake_pool(tmp_path: Path, **figures: int) -> Pool:
+def fake_pool(tmp_path: Path, **figures: Any) -> Pool:
     fake = FakeTrace(tmp_path / "trace-1", end_ns=T0 + 1000 * MS)
     process = fake.process(end_ns=T0 + 1000 * MS)
     process.thread().then(Kind.PYTHON, 1000 * MS).ends()

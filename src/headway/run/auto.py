@@ -61,7 +61,7 @@ AT_ONCE = 0.5
 AGAIN_NS = 500_000_000
 """The work is measured again at most so often."""
 STUCK = 0.8
-"""Threads with the GIL in the way use this part of a core together, or more; else they wait, or others have the cores."""
+"""Threads with the GIL in the way use this part of a core together, or more, unless others have the cores."""
 IDLE = 0.5
 """Threads that together use less of a core than this do not even fight for the GIL: they wait."""
 SCALES = 0.4
@@ -144,7 +144,9 @@ class Auto:
         self._climb: Climb | None = None
         self._before_ns = 0.0  # how long a call took in the map before, until one of this map was seen
         self._doubts = 0
-        self._sure = False  # what was found first was measured again: it may have been what only the first call did
+        self._sure = (
+            False  # what was found first was measured again: it may have been what only the first call did
+        )
         self._sample: Portion | None = None
         self._window = Window()
         self._stood_ns = stood_ns()
@@ -290,7 +292,9 @@ class Auto:
         self._stays = self._stays or effect(self._fn)
         if self._stays is None:
             call_ns = min(self._serial_ns, self._window.call_ns)
-            self._stays = not_worth(self._sample, call_ns, left_ns, self._cores, self._opened.there("processes"))
+            self._stays = not_worth(
+                self._sample, call_ns, left_ns, self._cores, self._opened.there("processes")
+            )
         if self._stays is not None:
             self._stay(f"{stuck}; stays in this process: {self._stays}")
             return

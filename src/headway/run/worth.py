@@ -19,9 +19,7 @@ BYTES_NS = 0.5
 """What it costs to write a byte to shared memory, about 2 GB/s."""
 
 
-def not_worth(
-    sample: Portion | None, call_ns: float, left_ns: float, cores: int, there: bool
-) -> str | None:
+def not_worth(sample: Portion | None, call_ns: float, left_ns: float, cores: int, there: bool) -> str | None:
     """Why sending calls would gain nothing; None if it would, or if only trying tells.
 
     Args:

@@ -16,8 +16,8 @@ _TOLD = 3
 def blocked(trace: Trace, pool: Pool) -> list[Finding]:
     """The finding of a pool that has blocked itself.
 
-    All of these must hold: as many jobs run as it may have workers; each of them has submitted a job to this pool that is
-    still in its queue, and its worker has waited for a future since, without a time limit, to the end of the trace.
+    All of these must hold: as many jobs run as it may have workers; each of them has submitted a job to this pool that
+    is still in its queue, and its worker has waited for a future since, without a time limit, to the end of the trace.
     """
     if not pool.size or not pool.queued or pool.running < pool.size:
         return []
@@ -49,7 +49,8 @@ def _finding(
 ) -> Finding:
     cwd = trace.meta.cwd
     since = max(int(worker.slot["since_ns"]) for worker in workers)
-    evidence, where = [], []
+    evidence: list[str] = []
+    where: list[str] = []
     for job, worker in zip(running, workers, strict=True):
         frame = own_frame(trace.stacks[worker.image_index][int(worker.slot["now_b"])])
         child = children[job.id][0]
@@ -57,7 +58,9 @@ def _finding(
         from_ = child.created_at
         by = f", submitted at {short_path(from_.file, cwd)}:{from_.line}" if from_ is not None else ""
         if len(evidence) < _TOLD:
-            evidence.append(f"{worker.name} runs `{job.name}`, which waits{at}; `{child.name}`{by}, is in the queue")
+            evidence.append(
+                f"{worker.name} runs `{job.name}`, which waits{at}; `{child.name}`{by}, is in the queue"
+            )
         where += [one.where for one in (frame, from_) if one is not None and one.where not in where]
     whole = f"all {len(workers)} workers" if len(workers) > 1 else "the only worker"
     if len(running) > _TOLD:

@@ -83,8 +83,8 @@ def _waits_in_line(trace: Trace, pool: Pool) -> bool:
 def helpful_size(pool: Pool, did: Ints, cores: int | None) -> int:
     """How many workers would have had work, cores and the GIL; 0: no more than `GAIN` times as many as there are.
 
-    While all workers ran, as many jobs as were in the queue could have run, too. Each of them wants a core, and the GIL,
-    for the share of its time that it took before: together they get as many cores as there are, and one GIL.
+    While all workers ran, as many jobs as were in the queue could have run, too. Each of them wants a core, and the
+    GIL, for the share of its time that it took before: together they get as many cores as there are, and one GIL.
     """
     ran_ns = int(did[_RAN].sum())
     wanted = (pool.size or 0) + pool.full_queue
@@ -132,4 +132,3 @@ def _finding(trace: Trace, pool: Pool, mine: list[Calls], did: Ints, size: int) 
         units=list(dict.fromkeys(job.carrier for job in pool.jobs_in(trace) if job.carrier)),
         where=[frame.where] if frame is not None else [],
     )
-

@@ -30,7 +30,9 @@ def jobs(contents: Contents, columns: int) -> Iterable[Text]:
         yield Text(cut(f"  {_times(pool)}", columns))
         mine = [calls for calls in contents.calls if calls.pool == pool.id]
         if mine:
-            yield Text(f"  {'function':{_NAME}} {'jobs':>7} {'in queue':>8} {'ran':>8} {'longest':>8}  did", "dim")
+            yield Text(
+                f"  {'function':{_NAME}} {'jobs':>7} {'in queue':>8} {'ran':>8} {'longest':>8}  did", "dim"
+            )
         for calls in mine[:_ROWS]:
             yield Text(_row(contents, calls, columns))
         if len(mine) > _ROWS:
