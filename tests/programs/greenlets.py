@@ -45,7 +45,8 @@ def join(other: Any) -> None:
 
 
 def process() -> None:
-    gevent.subprocess.Popen(["sleep", str(SHORT_S)]).wait()
+    # Twice as long: a part of it is over before who started it comes to wait for it.
+    gevent.subprocess.Popen(["sleep", str(2 * SHORT_S)]).wait()
 
 
 def thread() -> None:
