@@ -13,7 +13,6 @@ make it shorter. What is interrupted by Ctrl-C shows what it has.
 import argparse
 import importlib.util
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from check_corpus import Program, programs
 from check_sessions import Search, rate, searches
 from check_speed import CANNOT, SCENARIOS, TOOLS
 from check_table import accusations, bug_table, figures, speed_table, worse
-from conditions import machine, tell, versions
+from conditions import afterwards, machine, tell, versions
 
 QUICK = {"lost_update_attribute", "lock_order_two", "account_ordered_locks", "balance_over_await"}
 """One of each kind of failure that is common, one that is correct, and one with tasks."""
@@ -118,7 +117,7 @@ def main() -> None:
         cut = True
     tell("")
     known = versions(["headway", "interleave-test", "frontrun", "detangle", "gevent"])
-    print(f"{began}, {os.getloadavg()[0]:.1f} at the end\n{known}")
+    print(f"{began}, {afterwards()}\n{known}")
     if cut:
         print("interrupted: what there is")
     if speeds:

@@ -24,6 +24,25 @@ def machine() -> str:
     )
 
 
+def _core_time() -> tuple[int, int]:
+    """Of all cores since the machine started, in ticks: they ran; they could have, but the host ran other guests."""
+    with contextlib.suppress(OSError, ValueError):
+        row = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
+        user, nice, system, _, _, irq, softirq, steal = map(int, row[1:9])  # man 5 proc_stat
+        return user + nice + system + irq + softirq, steal
+    return 0, 0
+
+
+_AT_START = _core_time()
+
+
+def afterwards() -> str:
+    """Load of now; and, of the time since the start for which cores were wanted, what the host gave to others."""
+    ran, stolen = (now - then for now, then in zip(_core_time(), _AT_START, strict=True))
+    share = stolen / max(ran + stolen, 1)
+    return f"{os.getloadavg()[0]:.1f} at the end, {share:.0%} stolen by the host"
+
+
 def versions(packages: Iterable[str]) -> str:
     """Those of the packages that are installed. A peer of the standard library has no name: ``""``."""
     found = []

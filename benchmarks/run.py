@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from conditions import machine, tell, versions
+from conditions import afterwards, machine, tell, versions
 from run_contenders import PEERS, Contender, contenders
 from run_table import Cell, goals, table_of
 from run_workloads import WORKS, expected_count, spin
@@ -272,7 +272,7 @@ def main() -> None:
     plan = Plan(chosen.only or list(WORKS), peers, rounds, chosen.quick, limit_s)
     table = measure(plan)
     known = versions(["headway", "numpy", *(PEERS[peer] for peer in peers)])
-    print(f"{began}, {os.getloadavg()[0]:.1f} at the end\n{known}; medians, ratio to the best peer")
+    print(f"{began}, {afterwards()}\n{known}; medians, ratio to the best peer")
     for row, cells in table.items():
         if any(cell.rounds for cell in cells):
             print(f"\n{table_of(row, cells, quick=chosen.quick)}")

@@ -27,7 +27,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
-from conditions import machine, tell, versions
+from conditions import afterwards, machine, tell, versions
 from trace_run import PEERS, Pairs, RunFailed, Runner, Sample, missing
 from trace_table import as_json, table
 
@@ -129,7 +129,9 @@ def main() -> None:
             min(chosen.peer_runs, runs) if chosen.peers else 0,
         )
     known = versions(["headway", *PEERS])
-    print(f"{began}\n{known}; medians of pairs (quartiles)\n\n{table(results, quick=chosen.quick)}")
+    print(
+        f"{began}, {afterwards()}\n{known}; medians of pairs (quartiles)\n\n{table(results, quick=chosen.quick)}"
+    )
     if chosen.json:
         out = {"machine": began, "versions": known, "results": as_json(results)}
         chosen.json.write_text(json.dumps(out, indent=1, allow_nan=False) + "\n", encoding="utf-8")
