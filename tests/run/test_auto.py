@@ -12,7 +12,8 @@ import pytest
 import headway
 from headway.run.auto import MOMENT_NS
 from headway.run.batch import Batch, Portion, Spent
-from headway.run.cores import available_cores
+from headway.run.cores import available_cores, times_waited
+from headway.run.stuck import TRUSTED, Stuck, found_stuck, no_longer_stuck, stuck_before
 
 several_cores = pytest.mark.skipif(available_cores() < 2, reason="not for a machine with one core")
 
@@ -56,6 +57,17 @@ def test_calls_that_wait_go_to_threads() -> None:
     assert any("wait" in reason for reason in stage.why)
 
 
+def test_a_thread_that_only_computes_never_waits_however_long_that_takes() -> None:
+    before = times_waited()
+    for number in range(20):
+        spin(number)
+    computed = times_waited() - before
+    for number in range(20):
+        pause(number)
+    assert times_waited() - before - computed >= 20
+    assert computed < 20  # a page may have to be read from disk
+
+
 @pytest.mark.known_time  # where the machine stands still, calls that wait seem to compute
 def test_what_only_the_first_call_computes_does_not_decide() -> None:
     def call(number: int) -> int:
@@ -84,6 +96,42 @@ def test_busy_python_calls_go_to_processes_or_to_threads_without_a_gil() -> None
     assert stage.on in ("processes", "threads")
     assert stage.calls == 150
     assert len(stage.calls_by_worker) >= 3  # the caller, threads, and what came after
+
+
+@several_cores
+@pytest.mark.known_time  # where the machine stands still, a call seems to be another than before
+def test_a_function_for_which_the_gil_was_in_the_way_is_not_probed_again_until_it_changes() -> None:
+    long = False
+
+    def call(number: int) -> int:
+        for _ in range(8 if long else 1):
+            spin(number)
+        return number
+
+    began_ns = time.thread_time_ns()
+    call(0)
+    found_stuck(call, Stuck(2, 0.95, time.thread_time_ns() - began_ns))
+    (again,) = report_of(call, 60).stages
+    assert "processes: the last time 2 threads used 0.95 cores: the GIL" in again.why
+    assert again.on == "processes"
+    long = True
+    (other,) = report_of(call, 20).stages
+    assert not any("the last time" in reason for reason in other.why)
+
+
+def test_what_was_found_of_a_function_is_used_some_times_and_only_if_it_was_clear() -> None:
+    def call() -> None: ...
+
+    found_stuck(call, Stuck(2, 1.3, 1e6))
+    assert stuck_before(call, 1e6) is None
+    clear = Stuck(2, 0.97, 1e6)
+    found_stuck(call, clear)
+    assert (stuck_before(call, 4e5), stuck_before(call, 3e6)) == (None, None)
+    assert [stuck_before(call, 1.5e6) for _ in range(TRUSTED + 1)] == [clear] * TRUSTED + [None]
+    found_stuck(call, clear)
+    assert stuck_before(call, 1e6) == clear
+    no_longer_stuck(call)
+    assert stuck_before(call, 1e6) is None
 
 
 def test_a_function_that_changes_this_process_stays_here_and_the_report_says_why() -> None:

@@ -13,7 +13,8 @@ Every call that is measured is a real one. The states, and what leads from one t
                                              starting ──────────► serial, or processes when they are up
 ```
 
-A function that waited in the map before begins with waiting. In every state the last calls are looked at again: when
+A function that waited in the map before begins with waiting; one for which the GIL was in the way is not probed again
+while its calls use as much of a core as they did. In every state the last calls are looked at again: when
 the work changes, so does the backend. A function that turns out
 to return coroutines goes to an event loop, from whatever state. A reader that is a task
 of an event loop, and an executor, have no thread to spend: there, measuring begins with the probe.
@@ -32,11 +33,13 @@ from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.ending import abandon_at_exit
 from headway.run.backends.open import open_backend
 from headway.run.batch import Batch, Portion
+from headway.run.choice import AHEAD
 from headway.run.climb import FULL, Climb, call_ns_before, forget
-from headway.run.cores import available_cores, stood_ns
+from headway.run.cores import available_cores, stood_ns, times_waited
 from headway.run.coroutines import Awaiting, begun_in
 from headway.run.identity import name_of
 from headway.run.measured import Window, time_of
+from headway.run.stuck import Stuck, found_stuck, no_longer_stuck, stuck_before
 from headway.run.worth import not_worth
 
 if TYPE_CHECKING:
@@ -56,6 +59,8 @@ TINY_NS = 3_000
 """Calls shorter than this cost about as much to send as to run."""
 PROBE_NS = 8_000_000
 """A probe lasts at least so long."""
+AHEAD_PROBED = 2
+"""Batches for each worker while it is not clear that they stay there: those that were given out run where they are."""
 AT_ONCE = 0.5
 """Of each further core, calls must take this part for threads to show anything of the GIL."""
 AGAIN_NS = 500_000_000
@@ -150,6 +155,7 @@ class Auto:
         self._sample: Portion | None = None
         self._window = Window()
         self._stood_ns = stood_ns()
+        self._waited = times_waited()
         self._state: Callable[[Portion, float], None]
         if stops:
             self._go("processes", "timeout_s needs workers that can be stopped", self._in_processes)
@@ -163,6 +169,7 @@ class Auto:
             self._go("threads", None, self._probe)
 
     backend: Backend
+    ahead: int
 
     def why(self) -> list[str]:
         """The reasons for each choice, in order."""
@@ -201,6 +208,7 @@ class Auto:
 
     def _go(self, name: str, why: str | None, state: Callable[[Portion, float], None]) -> None:
         self.backend = self._opened.get(name)
+        self.ahead = AHEAD_PROBED if state == self._probe else AHEAD
         self._state = state
         self._window = Window()
         if why is not None:
@@ -212,6 +220,7 @@ class Auto:
         if now_ns - self._measured_ns < AGAIN_NS:
             return False
         self._measured_ns = now_ns
+        no_longer_stuck(self._fn)
         self._measure_again(why)
         return True
 
@@ -220,6 +229,7 @@ class Auto:
         self._serial_ns = math.inf
         if self._inline:
             self._stood_ns = stood_ns()
+            self._waited = times_waited()
             self._go("serial", None, self._measure)
         else:
             self._begin_probe()
@@ -235,8 +245,12 @@ class Auto:
         between_ns = max(seen.elapsed_ns - seen.run_ns, 0)
         in_calls_ns = max(self._stood_ns - before_ns - between_ns, 0)
         busy = min(1.0, seen.cpu_ns / max(seen.run_ns - in_calls_ns, 1))
+        before, self._waited = self._waited, times_waited()
+        never = self._waited == before and busy < WAITS  # the host may have given the core to another machine
         if self._serial_ns == math.inf:
-            self._why.append(f"measured {seen.calls} calls: {time_of(seen.call_ns)} each, {busy:.0%} busy")
+            how = f"{busy:.0%} busy, but never waited" if never else f"{busy:.0%} busy"
+            self._why.append(f"measured {seen.calls} calls: {time_of(seen.call_ns)} each, {how}")
+        busy = 1.0 if never else busy
         short = seen.calls >= MANY or self._serial_ns < TINY_NS
         self._serial_ns = seen.call_ns
         if left_ns < MOMENT_NS:
@@ -251,7 +265,11 @@ class Auto:
         elif busy < WAITS and seen.call_ns > TINY_NS:
             self._wait(f"calls wait {1 - busy:.0%} of their time", left_ns)
         elif seen.cpu_call_ns > TINY_NS and self._cores > 1 and self._opened.workers != 1:
-            self._begin_probe()
+            known = stuck_before(self._fn, seen.cpu_call_ns)
+            if known is None:
+                self._begin_probe()
+            else:
+                self._leave(known, f"the last time {_found(known)}", left_ns)
         else:
             self._window = Window()
 
@@ -273,22 +291,24 @@ class Auto:
         if seen.busy < WAITS and cores < IDLE and self._serial_ns == math.inf:
             self._wait(f"calls wait {1 - seen.busy:.0%} of their time", left_ns)
         elif cores > 1 + SCALES * further:
+            no_longer_stuck(self._fn)
             self._go("threads", f"{workers} threads used {cores:.2f} cores: no GIL in the way", self._threads)
         elif cores < STUCK and not self._sure and self._inline:
             self._sure = True
             self._measure_again(f"{workers} threads used {cores:.2f} cores, and waited")
         else:
-            self._leave(cores, left_ns)
+            stuck = Stuck(workers, cores, seen.cpu_call_ns)
+            found_stuck(self._fn, stuck)
+            self._leave(stuck, _found(stuck), left_ns)
 
     def _fell(self, seen: Window) -> bool:
         """Whether calls that were busy mostly wait now; to run slowly on a busy machine is no waiting."""
         return seen.busy < WAITS and seen.cpu_call_ns < self._cpu_call_ns / 2
 
-    def _leave(self, cores: float, left_ns: float) -> None:
-        self._cpu_call_ns = self._window.cpu_call_ns
+    def _leave(self, found: Stuck, stuck: str, left_ns: float) -> None:
+        self._cpu_call_ns = found.cpu_call_ns
         from headway.run.effects import effect  # seldom needed, and slow to import
 
-        stuck = f"{self.backend.workers} threads used {cores:.2f} cores: the GIL"
         self._stays = self._stays or effect(self._fn)
         if self._stays is None:
             call_ns = min(self._serial_ns, self._window.call_ns)
@@ -367,3 +387,7 @@ class Auto:
                 self._again(f"a call takes {time_of(seen.call_ns)}, and took {time_of(before_ns)} before")
             elif seen.cores > FULL:
                 self._again(f"threads use {seen.cores:.2f} cores, though calls wait")
+
+
+def _found(stuck: Stuck) -> str:
+    return f"{stuck.threads} threads used {stuck.cores:.2f} cores: the GIL"

@@ -8,13 +8,18 @@ from typing import Any, Protocol
 from headway.run.backends.contract import Backend
 from headway.run.batch import Portion
 
-__all__ = ["Choice", "Fixed"]
+__all__ = ["AHEAD", "Choice", "Fixed"]
+
+AHEAD = 4
+"""Batches for each worker that a stage may have out: given to the backend, or done and not yet read."""
 
 
 class Choice(Protocol):
     """Which backend a stage uses; may change its mind."""
 
     backend: Backend
+    ahead: int
+    """Batches for each worker that may be out."""
 
     def learn(self, portion: Portion, remaining: int | None) -> None:
         """Take in what calls cost; may replace `backend`."""
@@ -45,6 +50,7 @@ class Fixed:
 
     def __init__(self, backend: Backend, *, owned: bool) -> None:
         self.backend = backend
+        self.ahead = AHEAD
         self._owned = owned
 
     def learn(self, portion: Portion, remaining: int | None) -> None:

@@ -1,12 +1,13 @@
-"""How many cores this process may use."""
+"""How many cores this process may use, and what kept a thread from its own."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 
-__all__ = ["NESTED", "available_cores", "stood_ns"]
+__all__ = ["NESTED", "available_cores", "stood_ns", "times_waited"]
 
 NESTED = "HEADWAY_WORKER"
 """Set in the environment of a worker process: one call there has one core, since its siblings have the others."""
@@ -50,3 +51,20 @@ def stood_ns() -> int:
         return int(_read("/proc/thread-self/schedstat").split()[1])
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def times_waited() -> int:
+    """How often this thread has given up its core to wait for something; at least 1 where the kernel does not say.
+
+    One that is only preempted, or whose core the host gives to another machine, has not.
+    Source: ru_nvcsw of getrusage(2).
+    """
+    try:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw + 1
+    except (ImportError, AttributeError, OSError):
+        return next(_unknown)
+
+
+_unknown = itertools.count(1)

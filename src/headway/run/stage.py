@@ -26,9 +26,6 @@ from headway.run.source import Source
 
 __all__ = ["Stage"]
 
-_AHEAD = 4
-"""Batches for each worker that a stage may have out: given to the backend, or done and not yet read."""
-
 
 class _Slot:
     """A batch and what has come back of it, until the last of it was passed on."""
@@ -239,7 +236,7 @@ class Stage:
         """How many items may be out."""
         if backend.name == "serial":
             return count  # it runs calls at once, and must not run ahead of the reader
-        return self._buffer or _AHEAD * backend.workers * count
+        return self._buffer or self.choice.ahead * backend.workers * count
 
     def _submit(self, backend: Backend, items: list[Any]) -> None:
         batch = self._batch(items)
