@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import math
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -39,6 +40,8 @@ class Sample:
     work_cpu_s: float
     report_s: float | None
     """Of headway, the report; of others, all that is not the work. Infinite: cut off; None: not measured."""
+    switches: int
+    """How often the kernel took a core from one of the threads, of all processes that were waited for."""
 
 
 @dataclass
@@ -56,12 +59,12 @@ def start_and_wait(
     environment: dict[str, str],
     mark: Path | None = None,
     patience_s: float = LIMIT_S,
-) -> tuple[float, float, bool]:
+) -> tuple[float, float, int, bool]:
     """Run a command as `launch` does.
 
     Returns:
-        Its wall time; the CPU time of its process tree; whether it was cut off, having written `mark`, its
-        sign that the program's work is done, and then gone on for longer than `patience_s`.
+        Its wall time; the CPU time and the context switches of its process tree; whether it was cut off, having
+        written `mark`, its sign that the program's work is done, and then gone on for longer than `patience_s`.
     """
     opened = [
         (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
@@ -106,7 +109,13 @@ def start_and_wait(
     if code != 0 and not cut:
         last = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2][:60]
         raise RunFailed(f"exit status {code}: {last}" if code > 0 else f"died of signal {-code}")
-    return end - start, usage.ru_utime + usage.ru_stime, cut
+    return end - start, usage.ru_utime + usage.ru_stime, usage.ru_nvcsw + usage.ru_nivcsw, cut
+
+
+def children_switched() -> int:
+    """How often all children that have been waited for so far were switched away."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_nvcsw + usage.ru_nivcsw
 
 
 class Runner:
@@ -130,10 +139,10 @@ class Runner:
 
     def _outside(self, command: list[str], patience_s: float = LIMIT_S) -> Sample:
         environment = {**os.environ, "BENCH_MARK": str(self.mark)}
-        wall, cpu, cut = start_and_wait(command, self.log, environment, self.mark, patience_s)
+        wall, cpu, switches, cut = start_and_wait(command, self.log, environment, self.mark, patience_s)
         work_wall, work_cpu = self._work()
         around = (math.inf if patience_s else None) if cut else wall - work_wall
-        return Sample(wall, cpu, work_wall, work_cpu, around)
+        return Sample(wall, cpu, work_wall, work_cpu, around, switches)
 
     def _saving(self, peer: str, command: list[str]) -> Sample:
         """Run a peer that saves what it has in the program's own process, afterwards."""
@@ -146,8 +155,10 @@ class Runner:
 
     def headway(self) -> Sample:
         where = self.scratch / "trace"
+        before = children_switched()
         with mock.patch.dict(os.environ, {"BENCH_MARK": str(self.mark)}):
             run = launch([sys.executable, *self.program], directory=where)
+        switches = children_switched() - before
         try:
             if run.status != 0:
                 raise RunFailed(f"exit status {run.status}")
@@ -160,10 +171,10 @@ class Runner:
                 self.reported += 1
                 command = [sys.executable, "-m", "headway", "report", str(where)]
                 try:
-                    report_s, _, _ = start_and_wait(command, self.log, dict(os.environ))
+                    report_s, *_ = start_and_wait(command, self.log, dict(os.environ))
                 except RunFailed as error:
                     print(f"headway report: {error}", file=sys.stderr)
-            return Sample(wall, manifest["cpu_s"], *self._work(), report_s)
+            return Sample(wall, manifest["cpu_s"], *self._work(), report_s, switches)
         finally:
             shutil.rmtree(where, ignore_errors=True)
 
