@@ -164,6 +164,26 @@ static void watch_queues(object module)
     hw_drop(queue);
 }
 
+static object module_of(const char *name)
+{
+    object word = hw_PyUnicode_FromString(name);
+    object module = word != NULL ? hw_PyImport_GetModule(word) : NULL;
+    if (module == NULL)
+        hw_PyErr_Clear();
+    hw_drop(word);
+    return module;
+}
+
+/* What packs for other processes is there before: multiprocessing imports it first. */
+static void watch_multiprocessing(void)
+{
+    object pickle = module_of("_pickle"), posix = module_of("posix");
+    if (pickle != NULL && posix != NULL && hw_jobs_of_pickles(pickle, posix))
+        __atomic_fetch_or(&hw.header->flags, HW_FLAG_JOBS, __ATOMIC_RELAXED);
+    hw_drop(pickle);
+    hw_drop(posix);
+}
+
 static bool is_ours(void)
 {
     return hw.on && hw_self.slot != NULL && hw_self.slot->holds == main_gil && hw_PyInterpreterState_Get() == main_interpreter;
@@ -184,6 +204,8 @@ static object executed(object module, object result)
         hw_PyErr_Clear();
     if (text != NULL && UNLIKELY(strcmp(text, "_queue") == 0))
         watch_queues(module);
+    if (text != NULL && UNLIKELY(strcmp(text, "_multiprocessing") == 0))
+        watch_multiprocessing();
     if (text != NULL && UNLIKELY(strcmp(text, "greenlet._greenlet") == 0))
         watch_greenlets(module);
     if (text != NULL && UNLIKELY(strncmp(text, "gevent.", 7) == 0))
@@ -232,14 +254,6 @@ static bool replace(object imp, const char *name, object (*ours)(object, object)
     return method != NULL;
 }
 
-static object module_of(const char *name)
-{
-    object word = hw_PyUnicode_FromString(name);
-    object module = word != NULL ? hw_PyImport_GetModule(word) : NULL;
-    hw_drop(word);
-    return module;
-}
-
 /* In the main thread, between two instructions, with the GIL. */
 static int boot(void *unused)
 {
@@ -254,12 +268,16 @@ static int boot(void *unused)
         replace(imp, "exec_dynamic", on_exec_dynamic, &exec_dynamic_before);
         replace(imp, "exec_builtin", on_exec_builtin, &exec_builtin_before);
         object queues = module_of("_queue"), greenlets = module_of("greenlet._greenlet");
+        object multiprocessing = module_of("_multiprocessing");
         if (queues != NULL)
             watch_queues(queues);
         if (greenlets != NULL)
             watch_greenlets(greenlets);
+        if (multiprocessing != NULL)
+            watch_multiprocessing();
         hw_drop(queues);
         hw_drop(greenlets);
+        hw_drop(multiprocessing);
     }
     if (hw_PyErr_Occurred() != NULL)
         hw_PyErr_Clear();

@@ -44,6 +44,19 @@ static object inside(object o)
     return first != NULL ? first : function;
 }
 
+object hw_mapped(object o, const char *file, struct function *function)
+{
+    object its = is_partial(TYPE_OF(o)) ? AT(object, o, partial.function.offset) : NULL;
+    object arguments = its != NULL ? AT(object, o, partial.arguments.offset) : NULL;
+    if (arguments == NULL || TYPE_OF(its) != hw_PyFunction_Type ||
+        !hw_is_code(AT(object, its, FUNCTION_CODE), file, function))
+        return o;
+    object first = hw_PyTuple_GetItem(arguments, 0);
+    if (first == NULL)
+        hw_PyErr_Clear();
+    return first != NULL ? first : o;
+}
+
 static uint32_t named(const char *of, const char *name)
 {
     char text[256];

@@ -23,10 +23,7 @@ static get_method *get_before, *get_nowait_before;
 /* What one class of items in a queue is, and the functions that handle them. */
 static struct library {
     const char *item, *module, *file;
-    struct function {
-        const char *name;
-        const void *code; /* kept when it was seen first */
-    } submit, work;
+    struct function submit, work;
     const char *cancels, *breaks; /* functions that take items away, and have the jobs cancelled, or failed */
     bool own;             /* headway's */
     object type;
@@ -48,38 +45,6 @@ enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 WORDS(X)
 #undef X
 
-/* An attribute, found without running code of the program, whatever its class overrides. */
-static object attribute(object of, object word)
-{
-    object found = hw_PyObject_GenericGetAttr(of, word);
-    if (found == NULL)
-        hw_PyErr_Clear();
-    return found;
-}
-
-static bool is_in(const void *code, const char *file, const char *name)
-{
-    char text[1536];
-    size_t name_at, n, k = strlen(file);
-    if (code == NULL || name == NULL)
-        return false;
-    hw_frame_text(code, text, sizeof text, &name_at);
-    n = name_at - 1;
-    return strcmp(text + name_at, name) == 0 && n >= k && strcmp(text + n - k, file) == 0;
-}
-
-/* Is this the code of that function? It is looked at once, and kept from then on. */
-static bool is_code(const void *code, const struct library *of, struct function *function)
-{
-    if (LIKELY(code == function->code && code != NULL))
-        return true;
-    if (function->code != NULL || !is_in(code, of->file, function->name))
-        return false;
-    hw_Py_IncRef((object)code);
-    function->code = code;
-    return true;
-}
-
 static inline struct library *of_type(object type)
 {
     for (int i = 0; i < LIBRARIES; i++)
@@ -99,16 +64,7 @@ static struct library *of_item(object o)
     for (int i = 0; i < LIBRARIES; i++)
         if (libraries[i].type == NULL && strcmp(name, libraries[i].item) == 0)
             known = &libraries[i];
-    if (known == NULL || !hw_in_main())
-        return NULL;
-    hw_out();
-    object module = hw_PyObject_GetAttrString(type, "__module__");
-    const char *text = module != NULL ? hw_PyUnicode_AsUTF8(module) : NULL;
-    bool is = text != NULL && strcmp(text, known->module) == 0;
-    if (hw_PyErr_Occurred() != NULL)
-        hw_PyErr_Clear();
-    hw_drop(module);
-    if (!is)
+    if (known == NULL || !hw_type_is(type, known->item, known->module))
         return NULL;
     hw_Py_IncRef(type);
     known->type = type;
@@ -119,9 +75,9 @@ static struct library *of_item(object o)
 static object function_of(const struct library *library, object item)
 {
     if (!library->own)
-        return attribute(item, fn_word);
-    object batch = attribute(item, batch_word);
-    object function = batch != NULL ? attribute(batch, fn_word) : NULL;
+        return hw_attribute(item, fn_word);
+    object batch = hw_attribute(item, batch_word);
+    object function = batch != NULL ? hw_attribute(batch, fn_word) : NULL;
     hw_drop(batch);
     return function;
 }
@@ -129,7 +85,7 @@ static object function_of(const struct library *library, object item)
 /* How it ended. `kept`: a future; or an item of headway's. */
 static uint32_t end_of(bool own, object kept)
 {
-    object state = attribute(kept, own ? claimed_word : state_word), error = attribute(kept, own ? failed_word : exception_word);
+    object state = hw_attribute(kept, own ? claimed_word : state_word), error = hw_attribute(kept, own ? failed_word : exception_word);
     const char *text = state != NULL && !own ? hw_PyUnicode_AsUTF8(state) : NULL;
     uint32_t flags = 0;
     if (own ? state != NULL && state != hw__Py_TrueStruct : text != NULL && strncmp(text, "CANCELLED", 9) == 0)
@@ -145,22 +101,9 @@ static uint32_t end_of(bool own, object kept)
 
 /* ---- pools ---- */
 
-/* A queue is freed: another may come at its address. `key`: the address, as a number. */
-static object on_gone(object key, object reference)
-{
-    const void *queue = (const void *)(uintptr_t)hw_PyLong_AsLong(key);
-    if (hw_in_main()) {
-        hw_pool_gone(queue, hw_now());
-        hw_out();
-    }
-    hw_Py_DecRef(reference); /* the one that was kept for this call */
-    hw_Py_IncRef(hw__Py_NoneStruct);
-    return hw__Py_NoneStruct;
-}
-
 static long size_of(const struct library *library, object executor)
 {
-    object size = executor != NULL ? attribute(executor, library->own ? workers_word : size_word) : NULL;
+    object size = executor != NULL ? hw_attribute(executor, library->own ? workers_word : size_word) : NULL;
     long workers = size != NULL ? hw_PyLong_AsLong(size) : 0;
     if (hw_PyErr_Occurred() != NULL)
         hw_PyErr_Clear();
@@ -170,13 +113,8 @@ static long size_of(const struct library *library, object executor)
 
 static uint32_t new_pool(const struct library *library, object queue, object executor)
 {
-    static struct method gone = {"headway", on_gone, METH_O, NULL};
-    object key = hw_PyLong_FromVoidPtr(queue);
-    object call = key != NULL ? hw_PyCFunction_NewEx(&gone, key, NULL) : NULL;
-    object reference = call != NULL ? hw_PyWeakref_NewRef(queue, call) : NULL;
-    hw_drop(key);
-    hw_drop(call);
-    object name = executor != NULL ? attribute(executor, library->own ? own_name_word : name_word) : NULL;
+    object reference = hw_watch_queue(queue);
+    object name = executor != NULL ? hw_attribute(executor, library->own ? own_name_word : name_word) : NULL;
     const char *text = name != NULL ? hw_PyUnicode_AsUTF8(name) : NULL;
     const char *type = library->own ? "headway" : executor != NULL ? AT(const char *, TYPE_OF(executor), TYPE_NAME) : NULL;
     long workers = size_of(library, executor);
@@ -204,7 +142,7 @@ static void submitted(struct library *library, object queue, object item)
     uint32_t pool = hw_pool_of(queue);
     hw_out();
     /* The first two locals of `submit` are the executor and the function. A copy of it may have others. */
-    bool known = is_code(code, library, &library->submit);
+    bool known = hw_is_code(code, library->file, &library->submit);
     if (UNLIKELY(pool == 0) && (pool = new_pool(library, queue, known ? locals[0] : NULL)) == 0) {
         ADD(&hw.header->pools.lost, 1);
         return;
@@ -245,10 +183,10 @@ static void begins(struct library *library, object queue, object item, bool wait
     hw_out();
     if (live == NULL) /* there was no room for it, or it is from before a fork */
         return;
-    bool by_worker = waited || is_code(code, library, &library->work);
-    bool cancelled = !by_worker && is_in(code, library->file, library->cancels);
-    bool broken = !by_worker && is_in(code, library->file, library->breaks);
-    object kept = by_worker && !library->own ? attribute(item, future_word) : NULL;
+    bool by_worker = waited || hw_is_code(code, library->file, &library->work);
+    bool cancelled = !by_worker && hw_code_is(code, library->file, library->cancels);
+    bool broken = !by_worker && hw_code_is(code, library->file, library->breaks);
+    object kept = by_worker && !library->own ? hw_attribute(item, future_word) : NULL;
     if (by_worker && library->own)
         hw_Py_IncRef(kept = item);
     if (!hw_in_main()) {
@@ -264,24 +202,7 @@ static void begins(struct library *library, object queue, object item, bool wait
         hw_out();
         return;
     }
-    struct hw_unit *u = hw_unit_slot(live);
-    uint64_t queued_ns = now - live->since_ns;
-    hw_self.job = hw_unit_take(live);
-    hw_self.job_queue = queue;
-    hw_self.job_kept = kept;
-    hw_self.job_own = library->own;
-    hw_change(&u->version);
-    u->total_ns[HW_NONE] += queued_ns;
-    u->state = HW_PYTHON;
-    u->since_ns = live->since_ns = now;
-    u->carrier = hw_self.index;
-    u->steps++;
-    if (u->begun_ns == 0)
-        u->begun_ns = now;
-    hw_change(&u->version);
-    live->ready_ns = 0;
-    hw_pool_begun(pool, queued_ns, now);
-    hw_unit_keep_totals(&hw_self.job_before, hw_self.slot);
+    hw_worker_gets(live, queue, kept, library->own, now);
     hw_out();
 }
 
@@ -301,21 +222,7 @@ static void ends(object queue)
     hw_drop(kept); /* what goes with it is the job's, too */
     if (!hw_in_main())
         return;
-    uint64_t now = hw_now();
-    struct hw_live *live = hw_unit_at(hw_self.job);
-    struct hw_unit *u = hw_unit_slot(live);
-    uint64_t run_ns = now - live->since_ns;
-    hw_self.job = 0;
-    hw_change(&u->version);
-    hw_unit_share_out(u, hw_self.slot, &hw_self.job_before, now, run_ns);
-    u->loop_ns += run_ns;
-    if (run_ns > u->longest_ns)
-        u->longest_ns = run_ns;
-    u->since_ns = live->since_ns = now;
-    hw_change(&u->version);
-    uint32_t pool = u->on + 1;
-    hw_unit_over(live, now, flags);
-    hw_pool_ended(pool, run_ns, flags, now);
+    hw_worker_ends(flags, hw_now());
     hw_out();
 }
 
@@ -352,24 +259,12 @@ static object on_get_nowait(object queue, object type, object const *args, size_
     return got(queue, get_nowait_before(queue, type, args, n, names), false);
 }
 
-static struct method *method_of(object type, const char *name, int flags)
-{
-    object descriptor = hw_PyObject_GetAttrString(type, name);
-    struct method *method = NULL;
-    if (descriptor != NULL && TYPE_OF(descriptor) == hw_PyMethodDescr_Type)
-        method = AT(struct method *, descriptor, DESCR_DEF);
-    if (descriptor == NULL)
-        hw_PyErr_Clear();
-    hw_drop(descriptor);
-    return method != NULL && strcmp(method->name, name) == 0 && method->flags == flags ? method : NULL;
-}
-
 bool hw_jobs_of_queues(object simple_queue)
 {
     if (put_before != NULL)
         return false;
-    struct method *put = method_of(simple_queue, "put", METH_FASTCALL), *get = method_of(simple_queue, "get", METH_METHOD);
-    struct method *get_nowait = method_of(simple_queue, "get_nowait", METH_METHOD);
+    struct method *put = hw_method_of(simple_queue, "put", METH_FASTCALL), *get = hw_method_of(simple_queue, "get", METH_METHOD);
+    struct method *get_nowait = hw_method_of(simple_queue, "get_nowait", METH_METHOD);
     const struct {
         object *word;
         const char *text;

@@ -74,7 +74,10 @@ void hw_pool_gone(const void *queue, uint64_t now)
 {
     for (uint32_t i = 0; i < known_count; i++)
         if (known[i].queue == queue) {
-            at(known[i].pool)->end_ns = now;
+            struct hw_pool *pool = at(known[i].pool);
+            pool->end_ns = now;
+            if (pool->kind == HW_POOL_PROCESSES && pool->queued > 0) /* nothing will be known of them any more */
+                hw_unit_leave(known[i].pool - 1);
             known[i] = known[--known_count];
         }
     last.queue = NULL;
@@ -157,6 +160,16 @@ void hw_pool_taken_away(uint32_t pool, uint32_t flags, uint64_t now)
 {
     struct hw_pool *its = at(pool);
     hw_change(&its->version);
+    end(its, flags);
+    count(its, now, (uint32_t)-1, 0);
+    hw_change(&its->version);
+}
+
+void hw_pool_answered(uint32_t pool, uint32_t flags, uint64_t now)
+{
+    struct hw_pool *its = at(pool);
+    hw_change(&its->version);
+    its->ended++;
     end(its, flags);
     count(its, now, (uint32_t)-1, 0);
     hw_change(&its->version);

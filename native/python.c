@@ -179,14 +179,15 @@ static inline const char *code_of(const char *frame)
     return py.at.owner != 0 && AT(char, frame, py.at.owner) == FRAME_OWNED_BY_CSTACK ? NULL : code;
 }
 
-const void *hw_top(void *locals[2])
+const void *hw_frame(uint32_t further, void **locals, uint32_t n)
 {
     const char *frame = current_frame();
-    while (frame != NULL && code_of(frame) == NULL)
-        frame = AT(const char *, frame, py.at.previous);
+    for (; frame != NULL; frame = AT(const char *, frame, py.at.previous))
+        if (code_of(frame) != NULL && further-- == 0)
+            break;
     if (frame == NULL)
         return NULL;
-    for (uint32_t i = 0; i < 2; i++)
+    for (uint32_t i = 0; i < n; i++)
         locals[i] = (void *)UNTAG(AT(void *, frame, py.at.locals + i * sizeof(void *)));
     return code_of(frame);
 }

@@ -43,7 +43,7 @@ struct method { /* PyMethodDef */
     const char *doc;
 };
 enum { METH_VARARGS = 1, METH_KEYWORDS = 2, METH_NOARGS = 4, METH_O = 8 };
-enum { METH_FASTCALL = 0x82, METH_METHOD = 0x282 }; /* with names */
+enum { METH_FASTCALL = 0x82, METH_METHOD = 0x282, /* with names */ METH_FAST_PLAIN = 0x80 };
 
 #define X(type, name, arguments) extern type(*hw_##name) arguments;
 PYTHON_FUNCTIONS(X)
@@ -54,7 +54,7 @@ extern void (*hw_PyFunction_SetVectorcall)(object, void *); /* from 3.12 on, els
 #define PYTHON_TYPES(X) /* object's type of that name in the interpreter */ \
     X(PyCoro_Type) X(PyGen_Type) X(PyAsyncGen_Type) X(_PyAsyncGenASend_Type) X(PyFunction_Type) X(PyCFunction_Type)   \
     X(PyMethodDescr_Type) X(PyGetSetDescr_Type) X(PyMemberDescr_Type) X(_Py_NoneStruct) X(_Py_TrueStruct)     \
-    X(PyMethod_Type) X(PyType_Type) X(PyModule_Type)
+    X(PyMethod_Type) X(PyType_Type) X(PyModule_Type) X(PyBytes_Type)
 #define X(name) extern object hw_##name;
 PYTHON_TYPES(X)
 #undef X
@@ -70,6 +70,7 @@ enum {
     TYPE_DEALLOC = 48, TYPE_DICT = 288,                              /* tp_dictoffset */
     ASEND_GENERATOR = 16,                                            /* PyAsyncGenASend */
     METHOD_SELF = 24,                                                /* PyMethodObject */
+    VAR_SIZE = 16, BYTES_DATA = 32,                                  /* PyVarObject, PyBytesObject */
     STEP_TASK = 16, STEP_ARGUMENT = 24, STEP_SIZE = 32,              /* TaskStepMethWrapper */
 };
 enum { SLOT_TP_CALL = 50 };
@@ -94,10 +95,49 @@ uint32_t hw_wait_of(object task, uint32_t *on, uint32_t *stack);  /* HW_OTHER: f
 uint32_t hw_stack_of_task(object task);                           /* index + 1, or 0 */
 
 /* called.c: what a job calls */
+struct function {
+    const char *name; /* the qualified one */
+    const void *code; /* kept when it was seen first */
+};
 uint32_t hw_called(object callable);                              /* frame + 1 of its first line, or of its name; or 0 */
+object hw_mapped(object callable, const char *file, struct function *function); /* of a partial of it the argument */
 
 /* job.c */
 bool hw_jobs_of_queues(object simple_queue);
+
+/* object.c: objects and code of libraries */
+struct class {
+    const char *name;
+    object type;      /* kept when it was seen first */
+};
+object hw_attribute(object of, object word); /* without running code of the program, whatever its class overrides */
+long hw_number(object of, object word);      /* an attribute that is a number; -1: there is none */
+bool hw_word(object *word, const char *text);
+bool hw_code_is(const void *code, const char *file, const char *name);
+bool hw_is_code(const void *code, const char *file, struct function *function); /* is looked at once, and kept */
+bool hw_type_is(object type, const char *name, const char *module);
+bool hw_class_is(object type, struct class *class, const char *module);
+struct method *hw_method_of(object type_or_module, const char *name, int flags);
+uint32_t hw_pipe_of(object connection);      /* inode number; 0: not known */
+object hw_watch_queue(object queue);         /* a reference to be kept: when it is freed, so is its pool; or NULL */
+
+/* away.c: jobs that run in another process. `pool`: + 1 */
+void hw_away_submitted(uint32_t pool, uint64_t number, uint32_t runs, uint32_t size);
+void hw_away_over(uint32_t pool, uint64_t number, bool ran, uint32_t flags);
+void hw_away_sent(uint32_t pool, uint64_t number, uint32_t flags); /* those before it that were not sent have ended so */
+uint32_t hw_away_seat(object queue, uint32_t (*pipe_of)(object)); /* of a worker: the pool that its jobs come from, or 0 */
+void hw_away_begins(uint32_t pool, uint64_t number, uint32_t runs, object queue);
+bool hw_away_ends(uint64_t number, uint32_t flags);
+
+/* pickle.c and process_pool.c */
+struct packing {
+    uint32_t pool;   /* of a job that is packed; 0: it is none */
+    uint64_t number;
+};
+bool hw_jobs_of_pickles(object pickle, object posix);
+struct packing hw_process_pool_packs(object o);
+void hw_process_pool_unpacked(object o);
+void hw_process_pool_woken(void);
 
 /* entry.c: functions whose C entry is ours. `word`: what is kept with it */
 typedef object vectorcall(object, object const *, size_t, object);

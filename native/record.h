@@ -239,7 +239,11 @@ struct hw_frame {
 
 /* What runs on threads in turn: a task of asyncio, a greenlet, a job of an executor. Written by the thread that it runs on,
  * under the GIL. A job is ready from when it was submitted, has its thread once, and ends when its worker asks for the
- * next one. */
+ * next one.
+ *
+ * A job that is sent to another process has two entries, which are put together by the pipe of their pools and its number
+ * there. That of who submitted it (pool: PROCESSES) is ready until its result is back: in the queue, running, or on its
+ * way. That of who ran it (pool: WORKER) has its thread from its beginning on. */
 enum hw_unit_kind { HW_UNIT_KIND_TASK = 1, HW_UNIT_KIND_GREENLET = 2, HW_UNIT_KIND_JOB = 3, HW_UNIT_KINDS };
 enum hw_unit_flags {
     HW_UNIT_MANY = 1,      /* stands for all further units of this code: there were too many to tell apart */
@@ -261,7 +265,7 @@ struct hw_unit {
     uint32_t create_stack; /* of its maker, +1 */
     uint32_t code;         /* what it runs: frame + 1, of the first line; 0: not known */
     uint32_t name;         /* offset in the text section + 1; 0: not known */
-    uint32_t steps;        /* times that it was given the thread */
+    uint32_t steps;        /* times that it was given the thread; of a job of PROCESSES: results that came back */
     uint32_t count;        /* MANY: how many units; else 1 */
     uint64_t created_ns, begun_ns, end_ns; /* 0: not yet */
     uint64_t since_ns;     /* when its state began */
@@ -272,14 +276,19 @@ struct hw_unit {
     uint64_t loop_ns;      /* it had its thread: the sum of its steps */
     uint64_t longest_ns;   /* the longest of these */
     uint32_t failed, cancelled; /* MANY: how many */
-    uint64_t lived_ns;     /* MANY: the sum of the lives of those that have ended */
+    uint64_t number;       /* of a job of a pool with a pipe: its number in that; else 0 */
     /* Closed intervals, all of the run, by kind; in [HW_NONE] it was ready and another had the thread. While it had the
      * thread, it did what the thread did. */
     uint64_t total_ns[HW_NKINDS];
 };
 
 /* An executor, known by its queue, from its first job on. Written by threads that have the GIL. */
-enum hw_pool_kind { HW_POOL_THREADS = 1 };
+enum hw_pool_kind {
+    HW_POOL_THREADS = 1,
+    HW_POOL_PROCESSES = 2, /* its jobs are sent to other processes: `queued` are all that have not come back, `begun` tells
+                            * up to which number they were sent or left out, and what is of running jobs is 0 */
+    HW_POOL_WORKER = 3,    /* this process has run jobs that came through that pipe: figures of these; name, type, size: 0 */
+};
 struct hw_pool {
     uint32_t ready;        /* 1 once the entry can be read */
     uint32_t version;      /* odd while the figures change together */
@@ -292,7 +301,7 @@ struct hw_pool {
     uint32_t first_stack;  /* ... and where, +1 */
     uint32_t queued, running; /* jobs, now */
     uint32_t most_queued, most_running;
-    uint32_t pad;
+    uint32_t pipe;         /* inode number of the pipe through which jobs go to their workers; 0: there is none */
     uint64_t jobs;         /* submitted and told */
     uint64_t lost;         /* not told, nor in any other figure here */
     uint64_t beside;       /* submitted while another was in the queue or ran */

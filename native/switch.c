@@ -221,22 +221,11 @@ static void on_dealloc(object self)
 
 /* ---- at its import ---- */
 
-static struct method *method_of(object type, const char *name, int flags)
-{
-    object descriptor = hw_PyObject_GetAttrString(type, name);
-    if (descriptor == NULL)
-        hw_PyErr_Clear();
-    bool is = descriptor != NULL && TYPE_OF(descriptor) == hw_PyMethodDescr_Type;
-    struct method *method = is ? AT(struct method *, descriptor, DESCR_DEF) : NULL;
-    hw_drop(descriptor); /* the type has it */
-    return method != NULL && strcmp(method->name, name) == 0 && method->flags == flags ? method : NULL;
-}
-
 /* `api`: its C interface, as greenlet.h numbers it. */
 static bool watch(object type, void **api)
 {
-    struct method *switches = method_of(type, "switch", METH_VARARGS | METH_KEYWORDS);
-    struct method *throws = method_of(type, "throw", METH_VARARGS);
+    struct method *switches = hw_method_of(type, "switch", METH_VARARGS | METH_KEYWORDS);
+    struct method *throws = hw_method_of(type, "throw", METH_VARARGS);
     if (switches == NULL || throws == NULL || !api[API_EXIT] || !api[API_THROW] || !api[API_SWITCH])
         return false;
     greenlet_exit = api[API_EXIT];

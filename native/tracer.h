@@ -82,6 +82,7 @@ struct hw_self {
     void *job_queue;          /* where it got the job */
     void *job_kept;           /* a reference to what tells how it ended, until it asks for the next one */
     bool job_own;             /* it is one of headway's own executors */
+    uint64_t away;            /* its number, if another process submitted it */
     struct hw_before job_before;
 };
 extern __thread struct hw_self hw_self;
@@ -246,7 +247,12 @@ size_t hw_frame_inside(const void *coroutine, size_t bytes, const void *code, lo
 uint32_t hw_stack_of(const struct hw_walked *walked); /* a stack of coroutines: index + 1, or 0 */
 uint32_t hw_code(const void *code); /* frame + 1 of a code object's first line, or 0 */
 uint32_t hw_code_named(const char *name);   /* the same, of what has no code object */
-const void *hw_top(void *locals[2]); /* the code of the calling thread's innermost frame, and its first two locals */
+/* The code of the calling thread's innermost frame, or of one further out, and its first so many locals. */
+const void *hw_frame(uint32_t further, void **locals, uint32_t n);
+static inline const void *hw_top(void *locals[2])
+{
+    return hw_frame(0, locals, 2);
+}
 uint32_t hw_frame_line(const char *code, uint32_t instruction);
 size_t hw_frame_text(const char *code, char *file_then_name, size_t bytes, size_t *name_at);
 
@@ -309,6 +315,7 @@ struct hw_live *hw_unit_running(enum hw_unit_kind kind); /* on this thread; or N
 /* The step ends. `wait` HW_NONE: so does the unit. `stack`: where it waits, or of a long step where it stands. */
 void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on, uint32_t stack);
 void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags);
+void hw_unit_leave(uint32_t pool); /* forgets those of its jobs that are alive: they are as they are */
 void hw_unit_named(struct hw_live *live, const char *name);
 void hw_unit_flush_long(struct hw_thread *t);
 void hw_unit_keep_totals(struct hw_before *before, const struct hw_thread *t);
@@ -331,7 +338,12 @@ void hw_pool_submitted(uint32_t pool, bool told, uint32_t size, uint64_t now);
 void hw_pool_begun(uint32_t pool, uint64_t queue_ns, uint64_t now);
 void hw_pool_ended(uint32_t pool, uint64_t run_ns, uint32_t flags, uint64_t now);
 void hw_pool_taken_away(uint32_t pool, uint32_t flags, uint64_t now); /* a job in the queue ended */
+void hw_pool_answered(uint32_t pool, uint32_t flags, uint64_t now);   /* the result of one is back from another process */
 void hw_pool_after_fork(void);
+
+/* ---- worker.c: a worker has a job ---- */
+void hw_worker_gets(struct hw_live *live, void *queue, void *kept, bool own, uint64_t now);
+void hw_worker_ends(uint32_t flags, uint64_t now);
 
 /* ---- agent.c, task.c, job.c and greenlet.c: the interpreter's own functions that we look into ---- */
 extern bool hw_agent_due; /* it is to be started as soon as that is possible */

@@ -416,7 +416,6 @@ void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags)
         u->total_ns[live->ready_ns != 0 ? HW_NONE : live->wait] += now - live->since_ns;
     u->failed += flags & HW_UNIT_FAILED ? 1 : 0;
     u->cancelled += flags & HW_UNIT_CANCELLED ? 1 : 0;
-    u->lived_ns += now - live->created_ns;
     u->live--;
     if (!(u->flags & HW_UNIT_MANY)) {
         u->flags |= flags;
@@ -426,6 +425,13 @@ void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags)
     u->end_ns = now;
     hw_change(&u->version);
     forget(live);
+}
+
+void hw_unit_leave(uint32_t pool)
+{
+    for (uint32_t i = 0; i < p->used; i++)
+        if (p->alive[i].key != NULL && p->alive[i].kind == HW_UNIT_KIND_JOB && hw_unit_slot(&p->alive[i])->on == pool)
+            forget(&p->alive[i]);
 }
 
 void hw_unit_named(struct hw_live *live, const char *name)

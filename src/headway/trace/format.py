@@ -127,9 +127,11 @@ class InnerFlag(IntFlag):
 
 
 class PoolKind(IntEnum):
-    """What kind of workers a pool has (enum hw_pool_kind)."""
+    """What an entry of the pool section tells of a pool (enum hw_pool_kind)."""
 
     THREADS = 1
+    PROCESSES = 2
+    WORKER = 3
 
 
 class Section(IntEnum):
@@ -286,7 +288,7 @@ INNER = _struct(
     ("longest_ns", "<u8"),
     ("failed", "<u4"),
     ("cancelled", "<u4"),
-    ("lived_ns", "<u8"),
+    ("number", "<u8"),
     ("total_ns", "<u8", (NKINDS,)),
 )
 POOL = _struct(
@@ -303,7 +305,7 @@ POOL = _struct(
     ("running", "<u4"),
     ("most_queued", "<u4"),
     ("most_running", "<u4"),
-    ("pad", "<u4"),
+    ("pipe", "<u4"),
     ("jobs", "<u8"),
     ("lost", "<u8"),
     ("beside", "<u8"),

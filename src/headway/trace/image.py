@@ -35,7 +35,7 @@ _TIMES = (
     *("cpu_at_ns", "hold_ns", "run_delay_ns", "window_run_ns", "end_cpu_ns", "end_run_delay_ns"),
 )
 _INNER_TIMES = ("created_ns", "begun_ns", "end_ns", "since_ns", "loop_ns", "longest_ns")
-_INNER_SUMS = ("lived_ns", "total_ns")
+_INNER_SUMS = ("total_ns",)
 _POOL_TIMES = (
     *("run_ns", "longest_queue_ns", "longest_run_ns", "first_ns", "end_ns", "since_ns"),
     *("some_ns", "several_ns", "full_ns"),

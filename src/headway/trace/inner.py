@@ -81,9 +81,11 @@ def link(trace: Trace, units: list[Task] | list[Job]) -> None:
     """Set parents and carriers: by id, once all units have theirs."""
     for unit in units:
         entry = trace.images[unit.image_index].inner[unit.number]
+        ran_at: tuple[int, int] = getattr(unit, "run", None) or (unit.image_index, unit.number)
+        ran = trace.images[ran_at[0]].inner[ran_at[1]]
         maker: Task | Job | Thread | None = trace.inner(unit.image_index, int(entry["parent"]))
         if maker is None or maker is unit:
             maker = trace.thread(unit.image_index, int(entry["creator"]))
-        carrier = trace.thread(unit.image_index, int(entry["carrier"]))
+        carrier = trace.thread(ran_at[0], int(ran["carrier"]))
         unit.parent = maker.id if maker is not None else unit.process
         unit.carrier = carrier.id if carrier is not None else None

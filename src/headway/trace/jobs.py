@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headway.trace.format import NOBODY, InnerFlag, InnerKind, Ints, Kind
+from headway.trace.format import NOBODY, InnerFlag, InnerKind, Ints, Kind, PoolKind
 from headway.trace.image import ProcessImage
 from headway.trace.inner import closed, numbers, outcome, totals
 from headway.trace.interval import KINDS, QUEUED
+from headway.trace.runs import pipe_of, pool_kind
 from headway.trace.stacks import Frame, Stacks, own_frame
 from headway.trace.unit import Unit
 from headway.units import UnitKind
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 class Job(Unit):
     """One call that was given to an executor: entry `number` of `image`, which is image `image_index` of the trace.
 
-    It is ready from when it was submitted until a worker gets it, and ends when that asks for the next one. In
-    between its state is what the worker does.
+    It is ready from when it was submitted until a worker gets it, and ends when that asks for the next one, or, in
+    another process, packs its result. In between its state is what the worker does.
 
     Attributes:
         pool: Number of its pool in the image.
@@ -35,6 +36,8 @@ class Job(Unit):
         outcome: `done`, `failed`, `cancelled`, `dropped` (nobody will run it), or None: it had not ended.
         begun_ns: When a worker got it; None: none has.
         run_ns: For how long its worker had it.
+        run: Of one that ran in another process, image and entry that tell of that.
+        known: When it began and what it did is known; not so if it ran in a process that was not traced.
     """
 
     image_index: int
@@ -46,6 +49,8 @@ class Job(Unit):
     outcome: str | None
     begun_ns: int | None
     run_ns: int
+    run: tuple[int, int] | None = None
+    known: bool = True
 
     @property
     def created_at(self) -> Frame | None:
@@ -68,6 +73,8 @@ class Calls:
         run_ns, longest_ns: How long their workers had them, and the longest.
         totals: ns by kind, as `states.Life.totals`, of all; of those not told one by one that had not ended, without
             their last state.
+        queue_known: How long they were in the queue is known: of jobs of processes only if each is told.
+        run_known: What they did is known: not so if some ran in a process that was not traced.
     """
 
     process: int
@@ -82,6 +89,8 @@ class Calls:
     run_ns: int
     longest_ns: int
     totals: Ints
+    queue_known: bool = True
+    run_known: bool = True
 
     @property
     def queue_ns(self) -> int:
@@ -95,6 +104,8 @@ def jobs_of(
     """The jobs of an image that are told one by one, in order of submission; without ids and links."""
     for number in numbers(image, InnerKind.JOB, many=False):
         entry = image.inner[number]
+        if pool_kind(image, int(entry["on"])) == PoolKind.WORKER:
+            continue  # it is the half of a job that another process submitted
         own_end, start = int(entry["end_ns"]), int(entry["created_ns"])
         how = outcome(InnerFlag(int(entry["flags"]) & 31)) if own_end else None
         if how is None and (gone := _queue_freed_ns(entry, image)):
@@ -121,16 +132,23 @@ def jobs_of(
             number=number,
             pool=int(entry["on"]),
             function=function,
-            created=stacks[int(entry["create_stack"])],
+            created=submitting(stacks[int(entry["create_stack"])]),
             outcome=how,
             begun_ns=int(entry["begun_ns"]) or None,
             run_ns=int(entry["loop_ns"]) + (max(end - int(entry["since_ns"]), 0) if runs else 0),
         )
 
 
+def submitting(stack: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    """The stack of who submitted a job, from `submit` on: without how that wakes the thread that sends it."""
+    at = next((i for i, frame in enumerate(stack) if frame.function == "_ThreadWakeup.wakeup"), -1)
+    return stack[at + 1 :]
+
+
 def calls_of(trace: Trace) -> list[Calls]:
     """All jobs by pool and function: those first that ran for longest."""
     ids = {(pool.image_index, pool.number): pool.id for pool in trace.pools}
+    with_workers = {pool.id for pool in trace.pools if pool.workers}
     found: dict[tuple[int, int, object], Calls] = {}
     for job in trace.jobs:
         calls = _calls(found, job.process, ids.get((job.image_index, job.pool), 0), job.function)
@@ -142,20 +160,38 @@ def calls_of(trace: Trace) -> list[Calls]:
         calls.run_ns += job.run_ns
         calls.longest_ns = max(calls.longest_ns, job.run_ns)
         calls.totals += job.totals
+        calls.queue_known &= job.known
+        calls.run_known &= job.known
     for process in trace.processes:
         for index in process.images:
             image, stacks = trace.images[index], trace.stacks[index]
             for number in numbers(image, InnerKind.JOB, many=True):
                 entry = image.inner[number]
+                kind = pool_kind(image, int(entry["on"]))
+                if kind == PoolKind.WORKER:
+                    continue
                 pool = ids.get((index, int(entry["on"])), 0)
                 calls = _calls(found, process.id, pool, stacks.frame(int(entry["code"])))
                 calls.count += int(entry["count"])
                 calls.alive += int(entry["live"])
                 calls.failed += int(entry["failed"])
                 calls.cancelled += int(entry["cancelled"])
+                if kind == PoolKind.PROCESSES:
+                    calls.queue_known = False
+                    calls.run_known &= pool in with_workers
+                    continue
                 calls.run_ns += int(entry["loop_ns"])
                 calls.longest_ns = max(calls.longest_ns, int(entry["longest_ns"]))
                 calls.totals += closed(entry, image)
+    by_pipe = {
+        pipe: pool for pool in trace.pools if (pipe := pipe_of(trace.images[pool.image_index], pool.number))
+    }
+    for (pipe, function), others in trace.other_runs.items():
+        if pipe in by_pipe:
+            calls = _calls(found, by_pipe[pipe].process, by_pipe[pipe].id, function)
+            calls.run_ns += others.run_ns
+            calls.longest_ns = max(calls.longest_ns, others.longest_ns)
+            calls.totals += np.sum(others.totals, axis=0, dtype=np.int64)
     return sorted(found.values(), key=lambda calls: (-calls.run_ns, calls.pool, calls.name))
 
 

@@ -12,14 +12,15 @@ import numpy as np
 
 from headway.trace import timeline
 from headway.trace.directory import Meta, open_directory
-from headway.trace.format import NOBODY, ThreadFlag
+from headway.trace.format import NOBODY, PoolKind, ThreadFlag
 from headway.trace.image import ProcessImage, zero_ended
 from headway.trace.inner import link
 from headway.trace.interval import KINDS, Intervals
 from headway.trace.jobs import Job, jobs_of
 from headway.trace.pools import Pool, pools_of
 from headway.trace.processes import Lineage, lineage
-from headway.trace.stacks import Stacks
+from headway.trace.runs import Others, Runs, join, pipe_of, pool_kind
+from headway.trace.stacks import Frame, Stacks
 from headway.trace.states import Life, life_of, off_share_of
 from headway.trace.tasks import Task, tasks_of
 from headway.trace.unit import Unit
@@ -91,6 +92,7 @@ class Trace:
             greenlets, and then jobs, are last.
         notes: What could not be read or is not known, for people.
         steps: What `steps.steps_of` has read.
+        other_runs: What workers ran of jobs that are not told one by one, by the number of their pipe and the function.
     """
 
     def __init__(self, directory: Path, *, records: bool = True) -> None:
@@ -113,9 +115,12 @@ class Trace:
         for add in (self._add_tasks, self._add_jobs):
             for process in self.processes:
                 add(process)
+        runs = Runs(self)
+        self._join(runs)
+        self.other_runs: dict[tuple[int, Frame | None], Others] = runs.others()
         link(self, self.tasks)
         link(self, self.jobs)
-        self.pools: list[Pool] = pools_of(self)
+        self.pools: list[Pool] = pools_of(self, runs.workers)
 
     # --- making
 
@@ -197,6 +202,17 @@ class Trace:
             for job in jobs_of(process, index, self.images[index], self.stacks[index], end_ns, ended=ended):
                 self._add(job)
                 self.jobs.append(job)
+
+    def _join(self, runs: Runs) -> None:
+        for job in self.jobs:
+            image = self.images[job.image_index]
+            if pool_kind(image, job.pool) != PoolKind.PROCESSES:
+                continue
+            entry = image.inner[job.number]
+            run = runs.take(pipe_of(image, job.pool), int(entry["number"]), job.start_ns)
+            join(job, entry, run)
+            if run is not None:  # what it started says that the run did
+                self._by_entry[run.image_index, run.number] = job
 
     def _add(self, unit: Task | Job) -> None:
         unit.id = len(self.units) + 1

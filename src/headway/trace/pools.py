@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from headway.trace.format import InnerKind, PoolKind
+from headway.trace.image import ProcessImage
+from headway.trace.inner import numbers
+from headway.trace.jobs import submitting
+from headway.trace.runs import workers_figures
 from headway.trace.stacks import Frame, own_frame
 
 if TYPE_CHECKING:
@@ -17,10 +22,11 @@ class Pool:
 
     Attributes:
         id: From 1 on.
+        kind: `PoolKind.THREADS` or `PoolKind.PROCESSES`: what its workers are.
         name: Of its threads, as `ThreadPoolExecutor-0`; empty if that is not known.
         type: Name of its class.
         size: How many workers it may have; None: not known.
-        workers: How many threads have run a job of it.
+        workers: How many threads, or processes, have run a job of it.
         first: The stack where it was given its first job, innermost first.
         jobs: How many it was given; without `lost`.
         lost: How many more it was given, of which nothing else is known.
@@ -28,7 +34,8 @@ class Pool:
         begun, ended: Jobs that a worker has got, and of these those that have ended.
         queue_ns: How long those that have begun were in the queue, together.
         run_ns: How long workers had those that have ended, together.
-        queued, running: How many there were when the trace ended.
+        queued, running: How many there were when the trace ended. What had begun and not ended, and was not running
+            either, ended with its worker.
         some_ns, several_ns: For how long at least one job ran, and at least two.
         full_ns, full_queue: For how long all workers that it may have ran a job while others were in the queue, and how
             many these were on average then.
@@ -39,6 +46,7 @@ class Pool:
     process: int
     image_index: int
     number: int
+    kind: PoolKind
     name: str
     type: str
     size: int | None
@@ -95,49 +103,87 @@ class Pool:
         return self.run_ns // self.ended if self.ended else 0
 
 
-def pools_of(trace: Trace) -> list[Pool]:
-    """All pools: those first whose jobs ran for longest."""
+def pools_of(trace: Trace, worker_processes: dict[int, int]) -> list[Pool]:
+    """All pools: those first whose jobs ran for longest.
+
+    Args:
+        trace: With its jobs, which need no ids.
+        worker_processes: How many processes have run jobs that came through a pipe, by its number.
+    """
     found: list[Pool] = []
+    jobs: dict[tuple[int, int], list[Job]] = {}
+    for job in trace.jobs:
+        jobs.setdefault((job.image_index, job.pool), []).append(job)
     for process in trace.processes:
-        for index, image_end_ns in ((index, end_ns) for index, end_ns, _ in process.image_ends):
+        for index, image_end_ns, _ in process.image_ends:
             image, stacks = trace.images[index], trace.stacks[index]
             for number, entry in enumerate(image.pools):
-                if not entry["ready"]:
+                if not entry["ready"] or int(entry["kind"]) == PoolKind.WORKER:
                     continue
-                since, queued, running = (int(entry[name]) for name in ("since_ns", "queued", "running"))
-                size, full_ns = int(entry["size"]), int(entry["full_ns"])
-                queue_weight = int(entry["full_queue_ns"])
                 # What goes on since the last change.
                 until = int(entry["end_ns"]) or image_end_ns
-                open_ns = max(until - since, 0) if queued or running else 0
-                if queued and size and running >= size:
-                    full_ns += open_ns
-                    queue_weight += open_ns * queued
+                if int(entry["kind"]) == PoolKind.PROCESSES:
+                    figures = _of_processes(
+                        image, number, jobs.get((index, number), []), until, worker_processes
+                    )
+                else:
+                    figures = _of_threads(entry, until)
                 found.append(
                     Pool(
                         id=0,
                         process=process.id,
                         image_index=index,
                         number=number,
+                        kind=PoolKind(int(entry["kind"])),
                         name=stacks.text(int(entry["name"])),
                         type=stacks.text(int(entry["type"])),
-                        size=size or None,
-                        first=stacks[int(entry["first_stack"])],
-                        queued=queued,
-                        running=running,
-                        some_ns=int(entry["some_ns"]) + (open_ns if running else 0),
-                        several_ns=int(entry["several_ns"]) + (open_ns if running > 1 else 0),
-                        full_ns=full_ns,
-                        full_queue=queue_weight / full_ns if full_ns else 0.0,
+                        size=int(entry["size"]) or None,
+                        first=submitting(stacks[int(entry["first_stack"])]),
                         start_ns=int(entry["first_ns"]),
-                        end_ns=since + open_ns,
-                        **{name: int(entry[name]) for name in _FIGURES},
+                        **figures,
                     )
                 )
     found.sort(key=lambda pool: (-pool.run_ns, pool.start_ns))
     for number, pool in enumerate(found, 1):
         pool.id = number
     return found
+
+
+def _of_threads(entry: Any, until_ns: int) -> dict[str, Any]:
+    """The figures that the process itself has counted, with what goes on since the last change."""
+    since, queued, running = (int(entry[name]) for name in ("since_ns", "queued", "running"))
+    size, full_ns = int(entry["size"]), int(entry["full_ns"])
+    queue_weight = int(entry["full_queue_ns"])
+    open_ns = max(until_ns - since, 0) if queued or running else 0
+    if queued and size and running >= size:
+        full_ns += open_ns
+        queue_weight += open_ns * queued
+    return {
+        "queued": queued,
+        "running": running,
+        "some_ns": int(entry["some_ns"]) + (open_ns if running else 0),
+        "several_ns": int(entry["several_ns"]) + (open_ns if running > 1 else 0),
+        "full_ns": full_ns,
+        "full_queue": queue_weight / full_ns if full_ns else 0.0,
+        "end_ns": since + open_ns,
+        **{name: int(entry[name]) for name in _FIGURES},
+    }
+
+
+def _of_processes(
+    image: ProcessImage, number: int, jobs: list[Job], until_ns: int, worker_processes: dict[int, int]
+) -> dict[str, Any]:
+    """The figures of the jobs that are told one by one; the process itself does not see what its workers do."""
+    entry = image.pools[number]
+    known = [job for job in jobs if job.known]
+    many = numbers(image, InnerKind.JOB, many=True)
+    not_told = sum(int(image.inner["count"][at]) for at in many if int(image.inner["on"][at]) == number)
+    return {
+        "workers": worker_processes.get(int(entry["pipe"]), 0),
+        "lost": int(entry["lost"]) + not_told + len(jobs) - len(known),
+        "beside": int(entry["beside"]),
+        **workers_figures(known, int(entry["size"]), int(entry["first_ns"]), until_ns),
+    }
 
 
 _FIGURES = (

@@ -7,7 +7,7 @@ import numpy as np
 from headway.trace.figures import count, duration, percent
 from headway.trace.findings.finding import Finding
 from headway.trace.findings.pool_blocked import blocked
-from headway.trace.format import Ints, Kind
+from headway.trace.format import Ints, Kind, PoolKind
 from headway.trace.gil import Gil
 from headway.trace.interval import KINDS, RUNNING
 from headway.trace.jobs import Calls, calls_of
@@ -84,13 +84,15 @@ def helpful_size(pool: Pool, did: Ints, cores: int | None) -> int:
     """How many workers would have had work, cores and the GIL; 0: no more than `GAIN` times as many as there are.
 
     While all workers ran, as many jobs as were in the queue could have run, too. Each of them wants a core, and the
-    GIL, for the share of its time that it took before: together they get as many cores as there are, and one GIL.
+    GIL, for the share of its time that it took before: together they get as many cores as there are, and threads get
+    one GIL.
     """
     ran_ns = int(did[_RAN].sum())
     wanted = (pool.size or 0) + pool.full_queue
     if core_ns := int(did[_USED].sum()):
         wanted = min(wanted, (cores or 1) * ran_ns / core_ns)
-    if python_ns := int(did[[Kind.PYTHON, Kind.GIL, RUNNING]].sum()):
+    python_ns = int(did[[Kind.PYTHON, Kind.GIL, RUNNING]].sum())
+    if python_ns and pool.kind is not PoolKind.PROCESSES:  # each process has a GIL of its own
         wanted = min(wanted, ran_ns / python_ns)
     size = int(wanted)
     while size >= 100 and size % 10:

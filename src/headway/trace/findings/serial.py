@@ -6,7 +6,7 @@ import numpy as np
 
 from headway.trace.figures import count, duration, percent
 from headway.trace.findings.finding import Finding
-from headway.trace.format import Kind
+from headway.trace.format import Kind, PoolKind
 from headway.trace.gil import Gil
 from headway.trace.interval import Intervals
 from headway.trace.locks import Lock
@@ -95,6 +95,7 @@ def _finding(trace: Trace, pool: Pool, giver: Thread, waited_ns: int, frame: Fra
         advice=(
             "submit them all before you wait for the first, or use map(); where each needs what the one before "
             "returned, plain calls do the same"
+            + (", unless they are to have a process of their own" if pool.kind is PoolKind.PROCESSES else "")
         ),
         start_ns=pool.start_ns,
         end_ns=pool.end_ns,

@@ -109,8 +109,8 @@ def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
             "created_stack": [str(frame) for frame in unit.created],
             "outcome": unit.outcome,
             "begun_s": _s(unit.begun_ns - trace.start_ns) if unit.begun_ns else None,
-            "queue_s": _s(unit.queue_ns),
-            "run_s": _s(unit.run_ns),
+            "queue_s": _s(unit.queue_ns) if unit.known else None,
+            "run_s": _s(unit.run_ns) if unit.known else None,
         }
     if isinstance(unit, Task):
         out |= {
@@ -234,6 +234,7 @@ def _pool(pool: Pool) -> dict[str, Any]:
         "process": pool.process,
         "name": pool.name or None,
         "type": pool.type or None,
+        "kind": pool.kind.name.lower(),
         "size": pool.size,
         "workers": pool.workers,
         "first_at": pool.first_at.where if pool.first_at else None,
@@ -271,10 +272,10 @@ def _calls(calls: Calls, trace: Trace) -> dict[str, Any]:
         "failed": calls.failed,
         "cancelled": calls.cancelled,
         "dropped": calls.dropped,
-        "queue_s": _s(calls.queue_ns),
-        "run_s": _s(calls.run_ns),
-        "longest_run_s": _s(calls.longest_ns),
-        "states": states(calls.totals, running_known=known, ready=QUEUED),
+        "queue_s": _s(calls.queue_ns) if calls.queue_known else None,
+        "run_s": _s(calls.run_ns) if calls.run_known else None,
+        "longest_run_s": _s(calls.longest_ns) if calls.run_known else None,
+        "states": states(calls.totals, running_known=known, ready=QUEUED if calls.queue_known else None),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.text import Text
 
 from headway.trace.figures import count, duration
-from headway.trace.format import Kind
+from headway.trace.format import Kind, PoolKind
 from headway.trace.interval import RUNNING
 from headway.trace.jobs import Calls
 from headway.trace.pools import Pool
@@ -49,10 +49,14 @@ def _head(contents: Contents, pool: Pool) -> str:
     of = f" of {pool.size}" if pool.size and pool.size != pool.workers else ""
     ends = [f"{getattr(pool, name):,} {name}" for name in ("failed", "cancelled", "dropped")]
     ends += [f"{pool.queued:,} still in the queue", f"{pool.running:,} still running"]
-    ends += [f"{pool.lost:,} more not told"]
+    ends += [
+        f"{pool.begun - pool.ended - pool.running:,} ended with its worker",
+        f"{pool.lost:,} more not told",
+    ]
+    noun = "process" if pool.kind is PoolKind.PROCESSES else "worker"
     told = ", ".join(text for text in ends if not text.startswith("0 "))
     return (
-        f"{whose}{pool.title}: {count(pool.workers, 'worker')}{of}, {count(pool.jobs, 'job')}, "
+        f"{whose}{pool.title}: {count(pool.workers, noun)}{of}, {count(pool.jobs, 'job')}, "
         f"at most {pool.most_running} at once" + (f"; {told}" if told else "")
     )
 
@@ -68,9 +72,11 @@ def _times(pool: Pool) -> str:
 def _row(contents: Contents, calls: Calls, columns: int) -> str:
     did = sorted(((int(calls.totals[kind]), kind) for kind in _DID if calls.totals[kind]), reverse=True)
     words = ", ".join(f"{WORDS[kind]} {duration(ns)}" for ns, kind in did[:2])
+    queue = duration(calls.queue_ns) if calls.queue_known else "?"
+    run, longest = (duration(ns) if calls.run_known else "?" for ns in (calls.run_ns, calls.longest_ns))
     row = (
-        f"  {cut_name(calls.name, _NAME):{_NAME}} {calls.count:>7,} {duration(calls.queue_ns):>8} "
-        f"{duration(calls.run_ns):>8} {duration(calls.longest_ns):>8}  {words or '-'}"
+        f"  {cut_name(calls.name, _NAME):{_NAME}} {calls.count:>7,} {queue:>8} "
+        f"{run:>8} {longest:>8}  {words or '-'}"
     )
     if calls.function is not None and calls.function.line:
         place = f"  {short_path(calls.function.file, contents.trace.meta.cwd)}:{calls.function.line}"
