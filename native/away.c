@@ -8,11 +8,12 @@
 #include "python_api.h"
 #include "tracer.h"
 
-/* Where the job is in the table: at no address. The table does not look at the lowest four bits. */
-static const void *key_of(uint32_t pool, uint64_t number)
+/* Where the job is in the table: at no address. The table does not look at the lowest four bits. `space`: those of one
+ * space have different numbers. */
+static const void *key_of(uint32_t space, uint64_t number)
 {
     uint64_t low = number & (((uint64_t)1 << 46) - 1), high = number >> 46 & 15;
-    return (const void *)((uintptr_t)1 << 63 | (uintptr_t)pool << 50 | low << 4 | high);
+    return (const void *)((uintptr_t)1 << 63 | (uintptr_t)space << 50 | low << 4 | high);
 }
 
 static struct hw_pool *pool_at(uint32_t pool)
@@ -20,43 +21,77 @@ static struct hw_pool *pool_at(uint32_t pool)
     return hw_entry(HW_SECTION_POOLS, pool - 1);
 }
 
+uint32_t hw_away_pool(object queue, enum hw_pool_kind kind, const char *type, uint32_t size, uint32_t pipe)
+{
+    uint32_t pool = 0;
+    object reference = pipe != 0 ? hw_watch_queue(queue) : NULL;
+    if (reference != NULL && hw_in_main()) {
+        pool = hw_pool_new(queue, kind, NULL, type, size, hw_now());
+        if (pool != 0)
+            pool_at(pool)->pipe = pipe;
+        hw_out();
+    }
+    if (pool == 0)
+        hw_drop(reference);
+    return pool;
+}
+
 /* ---- the process that submits it ---- */
 
-static void over(uint32_t pool, struct hw_live *live, uint32_t flags, uint64_t now)
+static void over(struct hw_live *live, uint32_t flags, uint64_t now)
 {
+    uint32_t pool = hw_unit_slot(live)->on + 1;
     hw_unit_over(live, now, flags);
     hw_pool_answered(pool, flags, now);
 }
 
-void hw_away_submitted(uint32_t pool, uint64_t number, uint32_t runs, uint32_t size)
+void hw_given_now(struct hw_given *given)
+{
+    given->at_ns = hw_now();
+    given->creator = hw_self.index;
+    given->parent = hw_unit_innermost();
+    given->stack = hw_stack(HW_DEPTH / 4);
+}
+
+void hw_away_submitted(uint32_t space, uint32_t pool, uint64_t number, uint32_t runs, uint32_t size,
+                       const struct hw_given *given)
 {
     if (!hw_in_main())
         return;
     uint64_t now = hw_now();
-    const void *key = key_of(pool, number);
+    const void *key = key_of(space, number);
     struct hw_live *live = hw_unit_find(key);
     if (UNLIKELY(live != NULL)) /* numbers begin again */
-        over(pool, live, HW_UNIT_DROPPED, now);
+        over(live, HW_UNIT_DROPPED, now);
     live = hw_unit_new(key, HW_UNIT_KIND_JOB, runs, pool - 1, now);
     if (live != NULL) {
         struct hw_unit *u = hw_unit_slot(live);
         live->ready_ns = now;
         u->state = HW_NONE;
-        if (!(u->flags & HW_UNIT_MANY))
+        if (given != NULL && !given->lazily)
+            live->created_ns = live->since_ns = live->ready_ns = given->at_ns;
+        if (!(u->flags & HW_UNIT_MANY)) {
             u->number = number;
+            u->created_ns = u->since_ns = live->since_ns;
+            if (given != NULL) {
+                u->creator = given->creator;
+                u->parent = given->parent;
+                u->create_stack = given->stack;
+            }
+        }
     }
     hw_pool_submitted(pool, live != NULL, size, now);
     hw_out();
 }
 
-void hw_away_over(uint32_t pool, uint64_t number, bool ran, uint32_t flags)
+void hw_away_over(uint32_t space, uint64_t number, bool ran, uint32_t flags)
 {
     if (!hw_in_main())
         return;
-    struct hw_live *live = hw_unit_find(key_of(pool, number));
+    struct hw_live *live = hw_unit_find(key_of(space, number));
     if (live != NULL) {
         hw_unit_slot(live)->steps += ran ? 1 : 0;
-        over(pool, live, flags, hw_now());
+        over(live, flags, hw_now());
     }
     hw_out();
 }
@@ -69,7 +104,7 @@ void hw_away_sent(uint32_t pool, uint64_t number, uint32_t flags)
     for (; its->begun < number; its->begun++) {
         struct hw_live *live = hw_unit_find(key_of(pool, its->begun));
         if (live != NULL)
-            over(pool, live, flags, hw_now());
+            over(live, flags, hw_now());
     }
     its->begun = number + 1;
     hw_out();
@@ -85,17 +120,7 @@ uint32_t hw_away_seat(object queue, uint32_t (*pipe_of)(object))
     hw_out();
     if (LIKELY(pool != 0))
         return pool;
-    uint32_t pipe = pipe_of(queue);
-    object reference = pipe != 0 ? hw_watch_queue(queue) : NULL;
-    if (reference != NULL && hw_in_main()) {
-        pool = hw_pool_new(queue, HW_POOL_WORKER, NULL, NULL, 0, hw_now());
-        if (pool != 0)
-            pool_at(pool)->pipe = pipe;
-        hw_out();
-    }
-    if (pool == 0)
-        hw_drop(reference);
-    return pool;
+    return hw_away_pool(queue, HW_POOL_WORKER, NULL, 0, pipe_of(queue));
 }
 
 void hw_away_begins(uint32_t pool, uint64_t number, uint32_t runs, object queue)

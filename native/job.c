@@ -234,6 +234,8 @@ static object on_put(object queue, object const *args, size_t n, object names)
     struct library *library = n > 0 && result != NULL ? of_item(args[0]) : NULL;
     if (library != NULL)
         submitted(library, queue, args[0]);
+    else if (n > 0 && result != NULL && TYPE_OF(args[0]) == hw_PyTuple_Type)
+        hw_multiprocessing_pool_given(queue, args[0]);
     return result;
 }
 

@@ -20,16 +20,21 @@ static builtin_fast *write_before;
 static object (*dump_before)(object, object); /* up to 3.11 */
 static method_fast *dump_fast_before;         /* from 3.12 on */
 
+static inline struct packing packs(object o)
+{
+    return TYPE_OF(o) == hw_PyTuple_Type ? hw_multiprocessing_pool_packs(o) : hw_process_pool_packs(o);
+}
+
 static inline object packed(struct packing packing, object result)
 {
-    if (UNLIKELY(result == NULL && packing.pool != 0)) /* its future has that exception */
-        hw_away_over(packing.pool, packing.number, false, HW_UNIT_FAILED);
+    if (UNLIKELY(result == NULL && packing.job)) /* its future has that exception */
+        hw_away_over(packing.space, packing.number, false, HW_UNIT_FAILED);
     return result;
 }
 
 static object on_dump(object pickler, object o)
 {
-    struct packing packing = hw_process_pool_packs(o);
+    struct packing packing = packs(o);
     return packed(packing, dump_before(pickler, o));
 }
 
@@ -38,14 +43,16 @@ static object on_dump_fast(object pickler, object type, object const *args, size
     object o = n > 0 ? args[0] : NULL;
     if (o == NULL)
         return dump_fast_before(pickler, type, args, n, names);
-    struct packing packing = hw_process_pool_packs(o);
+    struct packing packing = packs(o);
     return packed(packing, dump_fast_before(pickler, type, args, n, names));
 }
 
 static object on_loads(object module, object const *args, size_t n, object names)
 {
     object result = loads_before(module, args, n, names);
-    if (result != NULL)
+    if (result != NULL && TYPE_OF(result) == hw_PyTuple_Type)
+        hw_multiprocessing_pool_unpacked(result);
+    else if (result != NULL)
         hw_process_pool_unpacked(result);
     return result;
 }

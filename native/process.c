@@ -35,6 +35,7 @@ static void in_child(void)
     hw_stack_after_fork();
     hw_unit_after_fork();
     hw_pool_after_fork();
+    hw_multiprocessing_pool_after_fork();
     hw_private_reset();
     hw_file_leave();
     /* A shallow process's child is shallow too, and is not worth a file until it execs. */

@@ -55,22 +55,6 @@ static uint32_t pool_of(object queue)
 
 /* ---- it was submitted ---- */
 
-static uint32_t new_pool(object queue, object executor, long size)
-{
-    uint32_t pipe = pipe_of(queue), pool = 0;
-    object reference = pipe != 0 ? hw_watch_queue(queue) : NULL;
-    if (reference != NULL && hw_in_main()) {
-        pool = hw_pool_new(queue, HW_POOL_PROCESSES, NULL, AT(const char *, TYPE_OF(executor), TYPE_NAME), (uint32_t)size,
-                           hw_now());
-        if (pool != 0)
-            ((struct hw_pool *)hw_entry(HW_SECTION_POOLS, pool - 1))->pipe = pipe;
-        hw_out();
-    }
-    if (pool == 0)
-        hw_drop(reference);
-    return pool;
-}
-
 void hw_process_pool_woken(void)
 {
     void *locals[2] = {NULL, NULL};
@@ -86,12 +70,14 @@ void hw_process_pool_woken(void)
     size = size > 0 && size < INT32_MAX ? size : 0;
     uint32_t pool = pool_of(queue);
     if (UNLIKELY(pool == 0) && queue != NULL)
-        pool = new_pool(queue, executor, size);
+        pool = hw_away_pool(queue, HW_POOL_PROCESSES, AT(const char *, TYPE_OF(executor), TYPE_NAME), (uint32_t)size,
+                            pipe_of(queue));
     hw_drop(queue); /* the executor has it */
     if (pool == 0 || count <= 0)
         ADD(&hw.header->pools.lost, 1);
     else
-        hw_away_submitted(pool, (uint64_t)count - 1, hw_called(hw_mapped(locals[1], FILE_NAME, &chunk)), (uint32_t)size);
+        hw_away_submitted(pool, pool, (uint64_t)count - 1, hw_called(hw_mapped(locals[1], FILE_NAME, &chunk)),
+                          (uint32_t)size, NULL);
 }
 
 /* ---- it is sent ---- */
@@ -116,7 +102,7 @@ static uint64_t submitted_to(uint32_t pool)
 
 struct packing hw_process_pool_packs(object o)
 {
-    struct packing packing = {0, 0};
+    struct packing packing = {false, 0, 0};
     object type = TYPE_OF(o);
     if (LIKELY(type != call_item.type && type != result_item.type && o != hw__Py_NoneStruct) &&
         AT(const char *, type, TYPE_NAME)[0] != '_')
@@ -130,7 +116,7 @@ struct packing hw_process_pool_packs(object o)
         long number = hw_number(o, work_id_word);
         if (pool != 0 && number >= 0) {
             hw_away_sent(pool, (uint64_t)number, HW_UNIT_CANCELLED);
-            packing = (struct packing){pool, (uint64_t)number};
+            packing = (struct packing){true, pool, (uint64_t)number};
         }
     } else if (hw_self.job != 0 && hw_class_is(type, &result_item, MODULE) && words()) {
         object error = hw_attribute(o, exception_word);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record.h"
+
 typedef void *object;
 
 #define PYTHON_FUNCTIONS(X)                                         \
@@ -54,7 +56,8 @@ extern void (*hw_PyFunction_SetVectorcall)(object, void *); /* from 3.12 on, els
 #define PYTHON_TYPES(X) /* object's type of that name in the interpreter */ \
     X(PyCoro_Type) X(PyGen_Type) X(PyAsyncGen_Type) X(_PyAsyncGenASend_Type) X(PyFunction_Type) X(PyCFunction_Type)   \
     X(PyMethodDescr_Type) X(PyGetSetDescr_Type) X(PyMemberDescr_Type) X(_Py_NoneStruct) X(_Py_TrueStruct)     \
-    X(PyMethod_Type) X(PyType_Type) X(PyModule_Type) X(PyBytes_Type)
+    X(PyMethod_Type) X(PyType_Type) X(PyModule_Type) X(PyBytes_Type) X(PyTuple_Type) \
+    X(PyLong_Type) X(PyDict_Type) X(PyList_Type) X(_Py_FalseStruct)
 #define X(name) extern object hw_##name;
 PYTHON_TYPES(X)
 #undef X
@@ -121,19 +124,31 @@ struct method *hw_method_of(object type_or_module, const char *name, int flags);
 uint32_t hw_pipe_of(object connection);      /* inode number; 0: not known */
 object hw_watch_queue(object queue);         /* a reference to be kept: when it is freed, so is its pool; or NULL */
 
-/* away.c: jobs that run in another process. `pool`: + 1 */
-void hw_away_submitted(uint32_t pool, uint64_t number, uint32_t runs, uint32_t size);
-void hw_away_over(uint32_t pool, uint64_t number, bool ran, uint32_t flags);
+/* away.c: jobs that run in another process. `pool`: + 1. `space`: jobs of one have different numbers */
+struct hw_given {    /* what has parts that are submitted one by one: who gave it, when and where */
+    uint32_t pool, runs, creator, parent, stack;
+    bool lazily;     /* each part is submitted when it is taken; else all are when it is given */
+    uint64_t job, at_ns;
+};
+void hw_given_now(struct hw_given *given); /* inside the tracer */
+uint32_t hw_away_pool(object queue, enum hw_pool_kind kind, const char *type, uint32_t size, uint32_t pipe);
+void hw_away_submitted(uint32_t space, uint32_t pool, uint64_t number, uint32_t runs, uint32_t size,
+                       const struct hw_given *given);
+void hw_away_over(uint32_t space, uint64_t number, bool ran, uint32_t flags);
 void hw_away_sent(uint32_t pool, uint64_t number, uint32_t flags); /* those before it that were not sent have ended so */
 uint32_t hw_away_seat(object queue, uint32_t (*pipe_of)(object)); /* of a worker: the pool that its jobs come from, or 0 */
 void hw_away_begins(uint32_t pool, uint64_t number, uint32_t runs, object queue);
 bool hw_away_ends(uint64_t number, uint32_t flags);
 
-/* pickle.c and process_pool.c */
+/* pickle.c, process_pool.c and multiprocessing_pool.c */
 struct packing {
-    uint32_t pool;   /* of a job that is packed; 0: it is none */
+    bool job;        /* a job is packed: that of the number in the space */
+    uint32_t space;
     uint64_t number;
 };
+struct packing hw_multiprocessing_pool_packs(object tuple);
+void hw_multiprocessing_pool_unpacked(object tuple);
+void hw_multiprocessing_pool_given(object queue, object tuple);
 bool hw_jobs_of_pickles(object pickle, object posix);
 struct packing hw_process_pool_packs(object o);
 void hw_process_pool_unpacked(object o);

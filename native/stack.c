@@ -144,10 +144,12 @@ static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
             if (f[1] == NULL)
                 return HW_CONDITION;
             if (in(f[1], "threading.py", "Event.wait"))
-                return f[2] != NULL && in(f[2], "concurrent/futures/_base.py", NULL) ? HW_FUTURE : HW_EVENT;
+                return f[2] != NULL && (in(f[2], "concurrent/futures/_base.py", NULL) || in(f[2], "multiprocessing/pool.py", NULL))
+                           ? HW_FUTURE
+                           : HW_EVENT;
             if (in(f[1], "queue.py", NULL))
                 return HW_QUEUE;
-            if (in(f[1], "concurrent/futures/_base.py", NULL))
+            if (in(f[1], "concurrent/futures/_base.py", NULL) || in(f[1], "multiprocessing/pool.py", NULL))
                 return HW_FUTURE;
             if (in(f[1], "threading.py", "Semaphore.acquire"))
                 return HW_LOCK;

@@ -315,6 +315,7 @@ struct hw_live *hw_unit_running(enum hw_unit_kind kind); /* on this thread; or N
 /* The step ends. `wait` HW_NONE: so does the unit. `stack`: where it waits, or of a long step where it stands. */
 void hw_unit_end(struct hw_live *live, uint64_t now, uint32_t wait, uint32_t on, uint32_t stack);
 void hw_unit_over(struct hw_live *live, uint64_t now, uint32_t flags);
+uint32_t hw_unit_innermost(void); /* of those that run on this thread; or HW_NOBODY */
 void hw_unit_leave(uint32_t pool); /* forgets those of its jobs that are alive: they are as they are */
 void hw_unit_named(struct hw_live *live, const char *name);
 void hw_unit_flush_long(struct hw_thread *t);
@@ -340,6 +341,7 @@ void hw_pool_ended(uint32_t pool, uint64_t run_ns, uint32_t flags, uint64_t now)
 void hw_pool_taken_away(uint32_t pool, uint32_t flags, uint64_t now); /* a job in the queue ended */
 void hw_pool_answered(uint32_t pool, uint32_t flags, uint64_t now);   /* the result of one is back from another process */
 void hw_pool_after_fork(void);
+void hw_multiprocessing_pool_after_fork(void);
 
 /* ---- worker.c: a worker has a job ---- */
 void hw_worker_gets(struct hw_live *live, void *queue, void *kept, bool own, uint64_t now);

@@ -99,7 +99,7 @@ struct hw_live *hw_unit_running(enum hw_unit_kind kind)
 }
 
 /* The innermost that runs: it makes others, and wakes them. */
-static uint32_t running(void)
+uint32_t hw_unit_innermost(void)
 {
     const struct hw_live *live = hw_unit_running(HW_UNIT_KIND_TASK);
     if (live == NULL)
@@ -184,7 +184,7 @@ struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t co
     u->kind = kind;
     u->flags = of_many ? HW_UNIT_MANY : 0;
     u->creator = hw_self.index;
-    u->parent = running();
+    u->parent = hw_unit_innermost();
     u->carrier = HW_NOBODY;
     u->create_stack = hw_stack(HW_DEPTH / 4);
     u->code = code;
@@ -215,7 +215,7 @@ void hw_unit_ready(struct hw_live *live, uint64_t now)
     if (live->ready_ns != 0)
         return; /* it is already */
     live->ready_ns = now;
-    live->waker = running() + 1; /* HW_NOBODY + 1 is 0 */
+    live->waker = hw_unit_innermost() + 1; /* HW_NOBODY + 1 is 0 */
     if (live->runs)
         return; /* it gives way, and is in line at once: the step's end will say so */
     live->waited_ns = now - live->since_ns;

@@ -82,6 +82,11 @@ class Pool:
             return self.name or self.type or "?"
         return f"{self.name} ({self.type})"
 
+    @property
+    def of_multiprocessing(self) -> bool:
+        """Whether it is a multiprocessing.Pool."""
+        return any(frame.function.startswith("Pool.") for frame in self.first[:1])
+
     def jobs_in(self, trace: Trace) -> list[Job]:
         """Those of its jobs that are told one by one."""
         mine = (self.image_index, self.number)

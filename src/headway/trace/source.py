@@ -183,12 +183,12 @@ class Source:
             for node in _inside(scope)
         )
 
-    def limits_wait(self, line: int) -> bool:
-        """Whether a line waits for the result of a future with a time limit."""
+    def limits_wait(self, line: int, calls: frozenset[str]) -> bool:
+        """Whether a line waits for a result, by a call of one of these names, with a time limit."""
         return any(
             _covers(node, line) and isinstance(node, ast.Call) and bool(node.args or node.keywords)
             for node in ast.walk(self._tree)
-            if _called(node, {"result", "exception"}) is not None
+            if _called(node, calls) is not None
         )
 
     def same(self, name: str) -> str:
@@ -259,10 +259,10 @@ class Sources:
                     return hold
         return None
 
-    def limits_wait(self, frame: Frame) -> bool:
-        """Whether a thread that stands in a frame waits for the result of a future with a time limit."""
+    def limits_wait(self, frame: Frame, calls: frozenset[str]) -> bool:
+        """Whether a thread that stands in a frame waits for a result, by one of these calls, with a time limit."""
         source = self[frame.file]
-        return source is not None and source.limits_wait(frame.line)
+        return source is not None and source.limits_wait(frame.line, calls)
 
     def awaits_interrupt(self, frames: tuple[Frame, ...]) -> bool:
         """Whether a thread that stands in these frames expects Ctrl-C."""

@@ -32,6 +32,10 @@ WAITED_SHARE = 0.5
 """The thread that gave them waited for results for this share of the time in which they ran. One that submits a job now
 and then, as a timer does, waits for other things."""
 
+_OF_FUTURES = frozenset({"result", "exception"})
+_OF_MULTIPROCESSING = frozenset({"get", "wait", "next"})
+"""Calls that wait for a result, and may have a time limit, for which a pool may be there."""
+
 
 class Serial:
     """Finds pools that are used like plain calls.
@@ -53,7 +57,8 @@ class Serial:
             trace.scan(places, threads=[giver])
             frame = places.most
             sources = Sources(trace.meta.cwd, trace.meta.start_unix_s or 0.0)
-            if places.ns >= WAITED_SHARE * pool.some_ns and not (frame and sources.limits_wait(frame)):
+            calls = _OF_MULTIPROCESSING if pool.of_multiprocessing else _OF_FUTURES
+            if places.ns >= WAITED_SHARE * pool.some_ns and not (frame and sources.limits_wait(frame, calls)):
                 found.append(_finding(trace, pool, giver, places.ns, frame))
         return found
 
