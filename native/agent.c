@@ -268,13 +268,16 @@ static int boot(void *unused)
         replace(imp, "exec_dynamic", on_exec_dynamic, &exec_dynamic_before);
         replace(imp, "exec_builtin", on_exec_builtin, &exec_builtin_before);
         object queues = module_of("_queue"), greenlets = module_of("greenlet._greenlet");
-        object multiprocessing = module_of("_multiprocessing");
+        object multiprocessing = module_of("_multiprocessing"), sys = module_of("sys");
         if (queues != NULL)
             watch_queues(queues);
         if (greenlets != NULL)
             watch_greenlets(greenlets);
         if (multiprocessing != NULL)
             watch_multiprocessing();
+        if (sys != NULL)
+            hw_jobs_of_headway(sys);
+        hw_drop(sys);
         hw_drop(queues);
         hw_drop(greenlets);
         hw_drop(multiprocessing);

@@ -36,6 +36,7 @@ static void in_child(void)
     hw_unit_after_fork();
     hw_pool_after_fork();
     hw_multiprocessing_pool_after_fork();
+    hw_own_pool_after_fork();
     hw_private_reset();
     hw_file_leave();
     /* A shallow process's child is shallow too, and is not worth a file until it execs. */

@@ -57,7 +57,7 @@ extern void (*hw_PyFunction_SetVectorcall)(object, void *); /* from 3.12 on, els
     X(PyCoro_Type) X(PyGen_Type) X(PyAsyncGen_Type) X(_PyAsyncGenASend_Type) X(PyFunction_Type) X(PyCFunction_Type)   \
     X(PyMethodDescr_Type) X(PyGetSetDescr_Type) X(PyMemberDescr_Type) X(_Py_NoneStruct) X(_Py_TrueStruct)     \
     X(PyMethod_Type) X(PyType_Type) X(PyModule_Type) X(PyBytes_Type) X(PyTuple_Type) \
-    X(PyLong_Type) X(PyDict_Type) X(PyList_Type) X(_Py_FalseStruct)
+    X(PyLong_Type) X(PyUnicode_Type) X(PyDict_Type) X(PyList_Type) X(_Py_FalseStruct)
 #define X(name) extern object hw_##name;
 PYTHON_TYPES(X)
 #undef X
@@ -139,6 +139,9 @@ void hw_away_sent(uint32_t pool, uint64_t number, uint32_t flags); /* those befo
 uint32_t hw_away_seat(object queue, uint32_t (*pipe_of)(object)); /* of a worker: the pool that its jobs come from, or 0 */
 void hw_away_begins(uint32_t pool, uint64_t number, uint32_t runs, object queue);
 bool hw_away_ends(uint64_t number, uint32_t flags);
+
+/* own_pool.c */
+void hw_jobs_of_headway(object sys);
 
 /* pickle.c, process_pool.c and multiprocessing_pool.c */
 struct packing {

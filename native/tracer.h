@@ -342,6 +342,7 @@ void hw_pool_taken_away(uint32_t pool, uint32_t flags, uint64_t now); /* a job i
 void hw_pool_answered(uint32_t pool, uint32_t flags, uint64_t now);   /* the result of one is back from another process */
 void hw_pool_after_fork(void);
 void hw_multiprocessing_pool_after_fork(void);
+void hw_own_pool_after_fork(void);
 
 /* ---- worker.c: a worker has a job ---- */
 void hw_worker_gets(struct hw_live *live, void *queue, void *kept, bool own, uint64_t now);

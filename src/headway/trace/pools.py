@@ -85,7 +85,7 @@ class Pool:
     @property
     def of_multiprocessing(self) -> bool:
         """Whether it is a multiprocessing.Pool."""
-        return any(frame.function.startswith("Pool.") for frame in self.first[:1])
+        return any(frame.file.endswith("multiprocessing/pool.py") for frame in self.first[:1])
 
     def jobs_in(self, trace: Trace) -> list[Job]:
         """Those of its jobs that are told one by one."""
@@ -184,7 +184,8 @@ def _of_processes(
     many = numbers(image, InnerKind.JOB, many=True)
     not_told = sum(int(image.inner["count"][at]) for at in many if int(image.inner["on"][at]) == number)
     return {
-        "workers": worker_processes.get(int(entry["pipe"]), 0),
+        "workers": len({job.run[0] for job in jobs if job.run})
+        or worker_processes.get(int(entry["pipe"]), 0),
         "lost": int(entry["lost"]) + not_told + len(jobs) - len(known),
         "beside": int(entry["beside"]),
         **workers_figures(known, int(entry["size"]), int(entry["first_ns"]), until_ns),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from headway.errors import WorkerDied
@@ -132,6 +133,8 @@ def bury(death: Death) -> None:
         flights = [
             flight for flight in handle.flights if not flight.stopped and flight.delivered < flight.end
         ]
+        for flight in handle.flights:
+            sys.audit("headway.lost", pool, handle.pid, flight.first)
         handle.flights.clear()
     blamed = False
     for flight in flights:

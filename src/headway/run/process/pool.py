@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import os
+import sys
 import threading
 import time
 import weakref
@@ -71,6 +72,7 @@ class Pool:
     def submit(self, batch: Batch) -> None:
         """Give a batch to an idle worker, or let it wait for one."""
         task = Task(batch, contextvars.copy_context())
+        sys.audit("headway.batch", batch, batch.fn)
         handle = None
         try:
             with self.lock:
@@ -258,6 +260,9 @@ class Pool:
         with self.lock:
             self.in_hand.discard(task)
             if frame is not None and task.error is None and not handle.dead:
+                sys.audit(
+                    "headway.flight", self, batch, batch.submitted_ns, handle.pid, handle.next, self.workers
+                )
                 flight = Flight(task, handle.next, time.monotonic_ns(), frame.local)
                 task.sent = True
                 handle.next = flight.end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import sys
 import threading
 import time
 from collections import deque
@@ -325,10 +326,12 @@ class Receiver:
 
     def _portion(self, handle: Handle, body: memoryview, fds: list[int]) -> None:
         pool = self._pool
-        count, flags, _, started_ns, ended_ns, cpu_ns = PORTION_HEAD.unpack_from(body)
+        count, flags, failed, started_ns, ended_ns, cpu_ns = PORTION_HEAD.unpack_from(body)
         rest = None
         with pool.lock:
             flight = handle.flights[0]  # a worker does one after the other
+            if flags & LAST:
+                sys.audit("headway.landed", pool, handle.pid, flight.first, bool(failed))
             place = flight.place(flight.delivered)
             wanted = not flight.stopped
             flight.delivered += count
@@ -368,7 +371,9 @@ class Receiver:
         pool = self._pool
         failed = None
         with pool.lock:
-            flight = handle.flights.popleft()
+            flight = handle.flights[0]
+            sys.audit("headway.landed", pool, handle.pid, flight.first, True)
+            handle.flights.popleft()
             handle.free()
             feeds = pool.landed(handle)
             if not flight.stopped and flight.first < flight.end:

@@ -244,8 +244,10 @@ class Worker:
             answers.send(wire.frame(wire.UNLOADABLE, first, part + pack_failure(error)))
             return
         page[LOADING] = 0
+        sys.audit("headway.begins", self, first, fn)
         began_ns = answers.begin(first, count)
         context.run(self._run, fn, items, flags, kwargs, first, first + count, began_ns)
+        sys.audit("headway.ends", first, bool(answers.errors))
         del items
         if self._forked:
             _flush_stdio()
