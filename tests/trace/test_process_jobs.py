@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,15 @@ def test_what_a_job_waits_for_is_told_and_what_it_computes(known: Traced) -> Non
 
 
 def test_a_job_with_no_free_worker_is_in_the_queue_until_there_is_one(known: Traced) -> None:
-    both = sorted(jobs(known, "napping")[:4], key=lambda unit: unit["begun_s"])
+    naps = sorted(jobs(known, "napping")[:4], key=lambda unit: unit["begun_s"])
+    workers = {nap["carrier"] for nap in naps}
 
-    assert both[2]["begun_s"] >= both[0]["end_s"]
-    assert close(both[2]["begun_s"], min(both[0]["end_s"], both[1]["end_s"]), noise_s=0.01)
+    for worker in workers:
+        mine = [nap for nap in naps if nap["carrier"] == worker]
+        for earlier, later in pairwise(mine):
+            assert later["begun_s"] >= earlier["end_s"]
+            assert close(later["queue_s"], earlier["end_s"] - later["start_s"], noise_s=0.01)
+    assert len(workers) < len(naps)
 
 
 def test_the_states_of_a_job_add_up_to_its_life(known: Traced) -> None:
@@ -131,8 +137,9 @@ def test_a_pool_is_told_with_its_workers(known: Traced) -> None:
     assert (two["jobs"], two["begun"], two["ended"], two["not_told"]) == (6, 6, 6, 0)
     assert (two["queued"], two["running"], two["most_running"]) == (0, 0, 2)
     assert two["most_queued"] >= 3
-    assert two["full_s"] >= 0.04
-    assert two["several_s"] >= 0.08
+    # Processes need not begin together.
+    assert two["full_s"] >= 0.02
+    assert two["several_s"] >= 0.02
 
 
 def run(source: str, tmp_path: Path, **how: Any) -> Traced:
@@ -181,7 +188,7 @@ pool = ProcessPoolExecutor(2, mp_context=fork, initializer=starts, initargs=(say
 futures = [pool.submit(work) for _ in range(5)]
 heard.recv(), heard.recv()
 for process in pool._processes.values():
-    os.kill(process.pid, 19)
+    os.kill(process.pid, 9)
 os.kill(os.getpid(), 9)
 """,
         tmp_path,
