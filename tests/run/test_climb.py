@@ -81,7 +81,7 @@ def test_a_number_that_the_user_gave_is_kept(fn: Callable[[], None]) -> None:
 
 def test_threads_that_cost_more_than_they_save_are_not_started(fn: Callable[[], None]) -> None:
     assert climb(fn, lambda workers: workers * 100.0, left_ns=0.3 * SECOND) == [FIRST]
-    assert climb(fn, lambda workers: workers * 100.0, left_ns=1.0 * SECOND) == [70]
+    assert climb(fn, lambda workers: workers * 100.0, left_ns=1.0 * SECOND) == [50]
 
 
 def test_the_next_climb_goes_on_where_the_last_one_ended(fn: Callable[[], None]) -> None:

@@ -66,6 +66,7 @@ class Batch:
         "submitted_ns",
         "tag",
         "timeout_s",
+        "worker",
     )
 
     def __init__(
@@ -93,6 +94,8 @@ class Batch:
         """What it comes from, such as one map: what its batches share need not be sent anew; None if it is alone."""
         self.tag: Any = None
         """Belongs to whoever made the batch; backends leave it alone."""
+        self.worker: Any = None
+        """Belongs to the backend: which worker was last given some of it."""
 
     def __len__(self) -> int:
         return len(self.items)

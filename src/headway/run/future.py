@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, InvalidStateError
-from typing import TypeVar
+from concurrent.futures import CancelledError
+from typing import TypeVar, cast
 
 __all__ = ["Future"]
 
 T = TypeVar("T")
 
 # The states of concurrent.futures._base, which are not public; the subclass may change them.
-_RUNNING, _CANCELLED, _CANCELLED_AND_NOTIFIED = "RUNNING", "CANCELLED", "CANCELLED_AND_NOTIFIED"
+_PENDING, _RUNNING, _FINISHED = "PENDING", "RUNNING", "FINISHED"
+_CANCELLED, _CANCELLED_AND_NOTIFIED = "CANCELLED", "CANCELLED_AND_NOTIFIED"
+_OVER = frozenset({_CANCELLED, _CANCELLED_AND_NOTIFIED, _FINISHED})
 
 
 class Future(concurrent.futures.Future[T]):
@@ -38,7 +39,10 @@ class Future(concurrent.futures.Future[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """Wait for what the call returns, as in concurrent.futures."""
-        return super().result(self._attended(timeout))
+        left_s = self._attended(timeout)
+        if self._state == _FINISHED and self._exception is None:
+            return cast(T, self._result)  # set before the state
+        return super().result(left_s)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for what the call raises, as in concurrent.futures."""
@@ -67,8 +71,11 @@ class Future(concurrent.futures.Future[T]):
 
     def _claim(self) -> bool:
         """Begin it, unless it was cancelled. Once more is no harm: a signal may come before the answer is heard."""
-        if self._state in (_RUNNING, _CANCELLED_AND_NOTIFIED):
-            return self._state == _RUNNING
+        with self._condition:
+            if self._state == _PENDING:
+                self._state = _RUNNING
+            if self._state != _CANCELLED:
+                return self._state == _RUNNING
         return self.set_running_or_notify_cancel()
 
     def _waits(self) -> bool:
@@ -90,8 +97,13 @@ class Future(concurrent.futures.Future[T]):
         if isinstance(error, CancelledError):
             self._stopped()
             return
-        with contextlib.suppress(InvalidStateError):
-            if error is None:
-                self.set_result(value)
-            else:
-                self.set_exception(error)
+        # As `set_result` and `set_exception`, which take longer.
+        with self._condition:
+            if self._state in _OVER:
+                return
+            self._result, self._exception = value, error
+            self._state = _FINISHED
+            for waiter in self._waiters:
+                (waiter.add_result if error is None else waiter.add_exception)(self)
+            self._condition.notify_all()
+        self._invoke_callbacks()  # type: ignore[attr-defined]

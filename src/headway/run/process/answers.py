@@ -10,7 +10,7 @@ from _pickle import dumps
 from _struct import Struct
 
 from headway.run.process import wire
-from headway.run.process.payload import Parcel, Pickled, dump
+from headway.run.process.payload import LARGE, Parcel, Pickled, dump
 
 TYPE_CHECKING = False  # of `typing`, which would cost every worker some milliseconds
 if TYPE_CHECKING:
@@ -67,21 +67,29 @@ class Answers:
         self._gate.acquire()
         self._flusher = "none"
 
+    def clocks(self) -> tuple[int, int]:
+        """The time, and the CPU time of the thread that runs the calls."""
+        return time.monotonic_ns(), time.clock_gettime_ns(self._clock)
+
     def begin(self, first: int, count: int) -> int:
         """A flight begins; returns when."""
-        now_ns = time.monotonic_ns()
+        now_ns, cpu_ns = self.clocks()
+        self.begin_at(now_ns, cpu_ns, first, count)
+        return now_ns
+
+    def begin_at(self, now_ns: int, cpu_ns: int, first: int, count: int) -> None:
+        """A flight began."""
         with self._mutex:  # or the flusher might take the last flight's values for those of this one
             self.first = first
             self._sent = 0
             self.values = []
             self.errors = {}
             self._since_ns = self.ended_ns = now_ns
-            self._cpu_ns = time.clock_gettime_ns(self._clock)
+            self._cpu_ns = cpu_ns
             if not self._held:
                 self.flushed_ns = now_ns
         if count > 1 or self._held:
             self._wake_flusher()
-        return now_ns
 
     def pickle(self, place: int, value: object, fn: object) -> Pickled | None:
         """Pickle what a call of a function returned; if that cannot be, the call has failed."""
@@ -106,11 +114,52 @@ class Answers:
             if not more or self.ended_ns - self.flushed_ns > HELD_NS:
                 self._send_held()
 
+    def result(self, number: int, value: object, began_ns: int, cpu_ns: int, more: bool) -> bool:
+        """Answer a call that was alone in its flight; False if its value needs more than a RESULT has.
+
+        Args:
+            number: Of the call.
+            value: What it returned, of a type in `SIMPLE_TYPES`.
+            began_ns: When it began.
+            cpu_ns: The CPU time then.
+            more: As for `end`.
+        """
+        ended_ns, cpu_end_ns = self.clocks()
+        data = dumps(value, 5)
+        if len(data) >= LARGE:
+            return False
+        frame = wire.RESULT_FRAME.pack(
+            wire.RESULT_BODY.size + len(data),
+            wire.RESULT,
+            0,
+            0,
+            number,
+            began_ns,
+            ended_ns,
+            cpu_end_ns - cpu_ns,
+        )
+        with self._mutex:
+            if not more and not self._held:
+                self.flushed_ns = ended_ns
+                self._sock.sendall(frame + data)
+                return True
+            if not self._held:
+                self.flushed_ns = began_ns
+            self._held.append(frame + data)
+            if not more or ended_ns - self.flushed_ns > HELD_NS:
+                self._send_held()
+        return True
+
     def send_ended(self) -> None:
         """Send the outcomes that are there."""
         with self._mutex:
             self._pack(0)
             self._send_held()
+
+    def hurry(self) -> None:
+        """A call begins that may take long: what is held does not wait for its end."""
+        if self._held:
+            self._wake_flusher()
 
     def flush(self) -> None:
         """Send what is held."""

@@ -18,7 +18,7 @@ class Task:
         self.batch = batch
         self.context = context
         self.start = 0
-        self.stop = len(batch)
+        self.stop = len(batch.items)
         self.claimed = False
         self.crashes = 0
         """How many workers died while they had it and ran none of its calls."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from headway.run.process import wire
 from headway.run.process.flight import Flight, Task
 from headway.run.process.page import BEGUN, LIMIT, STOP
+from headway.run.process.spin import Spin
 
 if TYPE_CHECKING:
     from headway.run.process.spawn import Surroundings
@@ -60,6 +61,8 @@ class Handle:
         let go in whatever moment a handler of a signal raises."""
         self.poller: Any = None
         """What a leader waits with."""
+        self.spin = Spin()
+        """Whether a leader looks before it waits."""
         self.read = False
         """Whether the receiver is about to read from it."""
         self.ended = False
@@ -116,6 +119,16 @@ class Handle:
 
     def send(self, frame: bytes, fds: list[int] | None = None) -> None:
         """Send a frame, or keep what the socket does not take for `send_more`. Closes the descriptors, in time."""
+        if not fds and not self._outbox:
+            try:
+                sent = self.sock.send(frame)
+            except BlockingIOError:
+                sent = 0
+            except OSError:  # it died; its pidfd says so, too
+                return
+            if sent < len(frame):
+                self._outbox.append((memoryview(frame)[sent:], []))
+            return
         self._outbox.append((memoryview(frame), fds or []))
         if len(self._outbox) == 1:
             self.send_more()

@@ -11,11 +11,13 @@ import select
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headway.run.batch import Batch
+from headway.run.cores import available_cores
 from headway.run.process.flight import Flight
 from headway.run.process.handle import Handle
+from headway.run.process.page import SPIN
 
 if TYPE_CHECKING:
     from headway.run.process.pool import Pool
@@ -47,6 +49,7 @@ class Leaders:
         self._receiver = receiver
         self._left_ns: dict[Handle, int] = {}
         """When the last leader left; HELD while there is one."""
+        self._cores = available_cores()
 
     def __bool__(self) -> bool:
         return bool(self._left_ns)
@@ -57,15 +60,14 @@ class Leaders:
         It may return before; the receiver goes on then. A handler of a signal may raise in it, at any moment.
         """
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._pool.lock:
-            handle = self._worker_of(batch)
+        handle = batch.worker
         # Two threads that wait for one call may both come here; then the second one has to wait for the first.
         if handle is None or handle.lead.locked():
             return
         with handle.lead:
             try:
                 with self._pool.lock:
-                    if self._worker_of(batch) is not handle or not self._begin(handle):
+                    if not self._has_alone(handle, batch) or not self._begin(handle):
                         return
                     flight = handle.flights[0]
                 self._lead(handle, flight, waits, until_s)
@@ -77,41 +79,40 @@ class Leaders:
                     self._left_ns[handle] = time.monotonic_ns()
 
     def _lead(self, handle: Handle, flight: Flight, waits: Callable[[], bool], until_s: float | None) -> None:
-        if handle.poller is None:
-            poller = select.poll()
-            poller.register(handle.pidfd, select.POLLIN)
-            poller.register(handle.sock.fileno(), select.POLLIN)
-            handle.poller = poller  # when it is whole
         whole = True
+        began_ns = time.monotonic_ns()
+        once = not (handle.page[SPIN] and handle.spin.pays())
         try:
             while waits():
+                whole = False
+                goes_on = self._receiver.receive(handle, began_ns, once=once)
+                whole = once = True
+                if goes_on:
+                    handle.spin.waited(began_ns)
+                    continue
+                if goes_on is False:
+                    return
                 wait_s = LOOK_S if until_s is None else min(LOOK_S, until_s - time.monotonic())
                 if wait_s < 0:
                     return
-                events = handle.poller.poll(wait_s * 1000)
+                events = (handle.poller or _poller(handle)).poll(wait_s * 1000)
                 if len(events) > 1 or (events and events[0][0] == handle.pidfd):
                     return  # it is dead, and the receiver's
-                if events:
-                    whole = False
-                    goes_on = self._receiver.take(handle)
-                    whole = True
-                    if not goes_on:
-                        return
         except BaseException:
-            if not whole:  # nobody knows how far that came
+            if not whole and not handle.spin.vain:  # nobody knows how far that came
                 handle.kill()
                 if waits() and (flight not in handle.flights or flight.delivered >= flight.end):
                     self._pool.fail([flight.task], CancelledError("interrupted while its outcome came"))
             raise
 
-    def _worker_of(self, batch: Batch) -> Handle | None:
-        """The worker that has a batch and nothing else, while nothing waits for a worker; the caller has the lock."""
-        if not self._pool.queue:
-            for handle in self._pool.handles:
-                flights = handle.flights
-                if flights and flights[0].task.batch is batch:
-                    return None if len(flights) > 1 or handle.blocked or handle.taken else handle
-        return None
+    def _has_alone(self, handle: Handle, batch: Batch) -> bool:
+        """Whether a worker has a batch and nothing else, while nothing waits for a worker; the caller has the lock."""
+        flights = handle.flights
+        return (
+            len(flights) == 1
+            and flights[0].task.batch is batch
+            and not (self._pool.queue or handle.blocked or handle.taken or handle.dead)
+        )
 
     def _begin(self, handle: Handle) -> bool:
         """Listen to a worker instead of the receiver, if nobody reads from it now; the caller has the lock."""
@@ -125,7 +126,14 @@ class Leaders:
                 del self._left_ns[handle]
                 return False
             self._receiver.wake()
+            self._allow_spin()
         return True
+
+    def _allow_spin(self) -> None:
+        """Have workers and leaders look before they sleep if each of them can have a core; the caller has the lock."""
+        allowed = 2 * len(self._left_ns) <= self._cores
+        for handle in self._left_ns:
+            handle.page[SPIN] = allowed
 
     def take_back(self, now_ns: int) -> int:
         """Give the receiver workers that need one and have no leader, or have had none for a while.
@@ -144,4 +152,15 @@ class Leaders:
 
     def forget(self, handle: Handle) -> None:
         """The receiver listens to it again, or it is gone."""
-        self._left_ns.pop(handle, None)
+        if self._left_ns.pop(handle, None) is not None:
+            handle.page[SPIN] = 0
+            self._allow_spin()
+
+
+def _poller(handle: Handle) -> Any:
+    """What waits until a worker has sent something, or is dead."""
+    poller = select.poll()
+    poller.register(handle.pidfd, select.POLLIN)
+    poller.register(handle.sock.fileno(), select.POLLIN)
+    handle.poller = poller  # when it is whole
+    return poller

@@ -8,15 +8,17 @@ import sys
 import threading
 import types
 import weakref
+from _pickle import dumps
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from headway.errors import CannotSend
 from headway.run.batch import Batch
 from headway.run.process import wire
+from headway.run.process.answers import SIMPLE_TYPES
 from headway.run.process.flight import Task
 from headway.run.process.handle import Handle
-from headway.run.process.payload import MAIN, Parcel, Pickled, dump, here
+from headway.run.process.payload import LARGE, MAIN, Parcel, Pickled, dump, here
 from headway.run.process.unpicklable import cannot_send
 from headway.run.process.variables import Carrier
 from headway.run.process.worker import BATCH_HEAD, HAS_CALL, HAS_CONTEXT, MOST_CALLS, STAR, TIMED
@@ -80,6 +82,10 @@ class Outgoing:
         batch = task.batch
         local = self.local
         call = self._call(task)
+        if task.stop - task.start == 1 and batch.timeout_s is None and call.number in handle.known:
+            single = self._single(task, handle, call)
+            if single is not None:
+                return single
         items = batch.items if task.stop - task.start == len(batch) else batch.items[task.start : task.stop]
         pickled, _ = dump(items if type(items) is list else list(items), self.local)
         flags = (STAR if batch.star else 0) | (TIMED if batch.timeout_s is not None else 0)
@@ -110,6 +116,25 @@ class Outgoing:
             raise
         data = wire.frame(wire.BATCH, handle.next, parcel.body(), len(parcel.fds))
         return Frame(data, parcel.fds, call.number, context, local)
+
+    def _single(self, task: Task, handle: Handle, call: Call) -> Frame | None:
+        """The frame of a call that is alone, if its arguments are simple and the worker has its context."""
+        star, item = task.batch.star, task.batch.items[task.start]
+        for part in item if star else (item,):
+            if type(part) not in SIMPLE_TYPES:
+                return None
+        data = dumps(item, 5)
+        size = wire.CALL_BODY.size + len(data)
+        if size >= LARGE:
+            return None
+        context = 0
+        if task.context:
+            with self._carrying:
+                context, _ = self._carrier.pack(task.context, self.local)
+            if context and context != handle.context:
+                return None
+        head = wire.CALL_FRAME.pack(size, wire.CALL, 0, 0, handle.next, call.number, context, star)
+        return Frame(head + data, [], call.number, context, self.local)
 
     def rest(self) -> None:
         """Nothing is to be done: keep nothing of the program's."""

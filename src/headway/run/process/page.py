@@ -3,7 +3,7 @@
 import mmap
 import os
 
-__all__ = ["BEGUN", "LIMIT", "LOADING", "SIZE", "STARTED", "STOP", "create", "map_page"]
+__all__ = ["BEGUN", "LIMIT", "LOADING", "SIZE", "SPIN", "STARTED", "STOP", "create", "map_page"]
 
 SIZE = 4096
 
@@ -18,6 +18,8 @@ LIMIT = 16
 """The worker begins no call with this number or a higher one, if STOP is set. Written by the parent."""
 STOP = 17
 """1 while there is a limit, so that looking for one costs next to nothing. Written by the parent, after LIMIT."""
+SPIN = 18
+"""1 while the next call may follow at once and there are cores enough to look for it; see `spin.py`. The parent's."""
 
 
 def create() -> tuple[int, "memoryview[int]"]:

@@ -205,8 +205,9 @@ class Pool:
         """A worker has done a flight: whether to feed it, in which case it is taken. The caller has the lock."""
         if handle.taken or handle.dead:
             return False
-        handle.taken = bool(self.queue) or len(self.handles) > self.workers
-        if not handle.taken:
+        if self.queue or len(self.handles) > self.workers:
+            handle.taken = True
+        else:
             self._put_back(handle)
         return handle.taken
 
@@ -224,8 +225,7 @@ class Pool:
     def give(self, handle: Handle, task: Task | None) -> None:
         """Send a worker a task, and more if it is done with that soon. The caller has taken the worker."""
         try:
-            while task is not None:
-                self._send(handle, task)
+            while task is not None and not self._send(handle, task):
                 handle.hand = None
                 task = self.next_task(handle)
         except BaseException:  # such as Ctrl-C while something was pickled
@@ -246,7 +246,8 @@ class Pool:
         )
         return ahead < AHEAD_NS
 
-    def _send(self, handle: Handle, task: Task) -> None:
+    def _send(self, handle: Handle, task: Task) -> bool:
+        """Send a worker a task; whether there is no other that it could be sent, and so it is taken no more."""
         batch = task.batch
         frame = None
         failed: Exception | None = None
@@ -267,13 +268,18 @@ class Pool:
                 task.sent = True
                 handle.next = flight.end
                 handle.flights.append(flight)
+                batch.worker = handle
                 frame.note(handle)
                 handle.send(frame.data, frame.fds)
                 if handle.blocked:
                     self.receiver.watch(handle)
                 if batch.timeout_s is not None or handle.next - handle.flights[0].first > 1:
                     self.receiver.look_soon(batch.timeout_s)
-                return
+                if self.queue or len(self.handles) > self.workers:
+                    return False
+                handle.hand = None
+                self._put_back(handle)
+                return True
             if frame is not None and task.error is None:
                 self.queue.appendleft(task)
         if frame is not None:
@@ -285,6 +291,7 @@ class Pool:
             self.fail([task], reason)
         elif failed is not None:
             self._send_good(task, failed)
+        return False
 
     def _send_good(self, task: Task, error: Exception) -> None:
         """A task cannot be sent as a whole: let its bad calls fail, and queue the others."""

@@ -8,6 +8,7 @@ import select
 import sys
 import threading
 import time
+from _pickle import loads
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -82,10 +83,6 @@ class Receiver:
                 self._sources[fd] = handle, is_pid
                 with contextlib.suppress(FileExistsError):  # a leader was interrupted in `leave`
                     self._poller.register(fd, IN)
-
-    def take(self, handle: Handle) -> bool:
-        """Take what a worker has sent, for the leader that has its socket; False if nothing can come any more."""
-        return self._receive(handle)
 
     def leave(self, handle: Handle) -> bool:
         """Listen to a worker's socket no more; the caller has the lock. False if that is not possible now."""
@@ -186,7 +183,7 @@ class Receiver:
                     if handle.lead.locked():
                         continue
                     handle.read = True
-                self._receive(handle)
+                self.receive(handle)
                 handle.read = False
         for handle in dead:
             self._bury(handle)
@@ -264,13 +261,22 @@ class Receiver:
             if self._sources.pop(fd, None) is not None:
                 self._poller.unregister(fd)
 
-    def _receive(self, handle: Handle) -> bool:
-        """Take what a worker sent; False if nothing more is there."""
+    def receive(self, handle: Handle, began_ns: int = 0, *, once: bool = True) -> bool | None:
+        """Take what a worker has sent; for this thread, or the leader that has its socket.
+
+        Args:
+            handle: The worker.
+            began_ns: When the wait began.
+            once: Whether to look once, and not for a while.
+        Returns:
+            None if nothing came, False if nothing more can come.
+        """
         alive = lost = False
         try:
-            alive = handle.inbox.fill()
-        except BlockingIOError:
-            return False
+            came = handle.spin.look(handle.inbox, began_ns, once=once)
+            if came is None:
+                return None
+            alive = came
         except TooManyFiles:
             lost = True
         except OSError:
@@ -289,7 +295,9 @@ class Receiver:
 
     def _take(self, handle: Handle, kind: int, number: int, body: memoryview, fds: list[int]) -> None:
         pool = self._pool
-        if kind == wire.PORTION:
+        if kind == wire.RESULT:
+            self._result(handle, body)
+        elif kind == wire.PORTION:
             self._portion(handle, body, fds)
         elif kind == wire.READY:
             with pool.lock:
@@ -323,6 +331,23 @@ class Receiver:
         made.__cause__ = error
         pool.break_down(made)
         handle.kill()
+
+    def _result(self, handle: Handle, body: memoryview) -> None:
+        """Do what `_portion` does, for a call that was alone in its flight and returned something simple."""
+        pool = self._pool
+        started_ns, ended_ns, cpu_ns = wire.RESULT_BODY.unpack_from(body)
+        with pool.lock:
+            flight = handle.flights.popleft()
+            handle.free()
+            feeds = pool.landed(handle)
+            batch = flight.task.batch
+            pool.learn(batch.fn, 1, ended_ns - started_ns)
+        if not flight.stopped:
+            value = loads(body[wire.RESULT_BODY.size :])
+            spent = Spent(flight.sent_ns, started_ns, ended_ns, cpu_ns, handle.name)
+            batch.sink(Portion(batch, flight.task.start, [value], {}, spent))
+        if feeds:
+            self._do(lambda: pool.feed(handle))
 
     def _portion(self, handle: Handle, body: memoryview, fds: list[int]) -> None:
         pool = self._pool
@@ -417,7 +442,7 @@ class Receiver:
             self._ignore(handle)
             handle.reap()
             return
-        while self._receive(handle):  # what it sent before it died counts
+        while self.receive(handle):  # what it sent before it died counts
             pass
         self._ignore(handle)
         bury(Death(pool, handle))

@@ -13,11 +13,17 @@ from array import array
 __all__ = [
     "BATCH",
     "BROKEN",
+    "CALL",
+    "CALL_BODY",
+    "CALL_FRAME",
     "HEAD",
     "LOG",
     "PARK",
     "PORTION",
     "READY",
+    "RESULT",
+    "RESULT_BODY",
+    "RESULT_FRAME",
     "SETUP",
     "UNLOADABLE",
     "WARNING",
@@ -30,11 +36,19 @@ __all__ = [
 HEAD = Struct("=IBBHq")
 """Size of what follows, kind, number of descriptors, 0, and a number whose meaning the kind gives."""
 
-SETUP, BATCH, PARK = 1, 2, 3
-"""Kinds of frames to a worker. Number of a BATCH: that of its first call."""
+SETUP, BATCH, PARK, CALL = 1, 2, 3, 4
+"""Kinds of frames to a worker. Number of a BATCH and of a CALL: that of its first call."""
 
-READY, BROKEN, PORTION, UNLOADABLE, LOG, WARNING = 17, 18, 19, 20, 21, 22
-"""Kinds of frames from a worker. Number of PORTION and UNLOADABLE: that of their first call."""
+READY, BROKEN, PORTION, UNLOADABLE, LOG, WARNING, RESULT = 17, 18, 19, 20, 21, 22, 23
+"""Kinds of frames from a worker. Number of PORTION, UNLOADABLE and RESULT: that of their first call."""
+
+# A call that is alone, of a function that the worker knows, is so frequent that its frames are made in one step each.
+CALL_BODY = Struct("=QQ?")
+"""Numbers of the function and the context, whether the item is a tuple of arguments; before the pickle of the item."""
+CALL_FRAME = Struct(HEAD.format + CALL_BODY.format[1:])
+RESULT_BODY = Struct("=qqq")
+"""Start, end, CPU time; before the pickle of the value."""
+RESULT_FRAME = Struct(HEAD.format + RESULT_BODY.format[1:])
 
 CAPACITY = 1 << 18
 MOST_FDS = 253  # SCM_MAX_FD
@@ -61,11 +75,12 @@ class Inbox:
     def __init__(self, sock: _socket.socket) -> None:
         self._sock = sock
         self._buffer = memoryview(bytearray(CAPACITY))
+        self._all = [self._buffer]
         self._start = 0
         self._end = 0
         self._fds: list[int] = []
 
-    def fill(self) -> bool:
+    def fill(self, flags: int = _socket.MSG_CMSG_CLOEXEC) -> bool:
         """Receive once; False at the end of the stream.
 
         Raises:
@@ -74,25 +89,27 @@ class Inbox:
         """
         start, end, buffer = self._start, self._end, self._buffer
         if start == end:
-            self._start = self._end = start = end = 0
-        wanted = HEAD.unpack_from(buffer, start)[0] + HEAD.size if end - start >= HEAD.size else CAPACITY
-        if (start and len(buffer) - start < wanted) or end == len(buffer):
-            if len(buffer) < wanted:
-                self._buffer = memoryview(bytearray(wanted))
-            self._buffer[: end - start] = bytes(buffer[start:end])
-            self._start, self._end = 0, end - start
-            end, buffer = self._end, self._buffer
-        elif len(buffer) < wanted:
-            self._buffer = memoryview(bytearray(wanted))
-            self._buffer[:end] = buffer[:end]
-            buffer = self._buffer
-        got, rights, flags, _ = self._sock.recvmsg_into([buffer[end:]], _SPACE, _socket.MSG_CMSG_CLOEXEC)
+            self._start = self._end = end = 0
+            into = self._all
+        else:
+            wanted = CAPACITY
+            if end - start >= HEAD.size:
+                wanted = HEAD.unpack_from(buffer, start)[0] + HEAD.size
+            if (start and len(buffer) - start < wanted) or len(buffer) < wanted or end == len(buffer):
+                if len(buffer) < wanted:
+                    self._all = [memoryview(bytearray(wanted))]
+                    self._buffer = self._all[0]
+                self._buffer[: end - start] = bytes(buffer[start:end])
+                self._start, self._end = 0, end - start
+                end, buffer = self._end, self._buffer
+            into = [buffer[end:]]
+        got, rights, lost, _ = self._sock.recvmsg_into(into, _SPACE, flags)
         for level, kind, data in rights:
             if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                 fds = array("i")
                 fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
                 self._fds += fds
-        if flags & _socket.MSG_CTRUNC:
+        if lost & _socket.MSG_CTRUNC:
             raise TooManyFiles("descriptors were lost: too many open files")
         self._end = end + got
         return got > 0

@@ -12,14 +12,16 @@ import fcntl
 import os
 import sys
 import time
+from _pickle import loads
 from _struct import Struct
 from contextvars import Context
 
 from headway.run.process import segments, wire
 from headway.run.process.answers import HELD_NS, QUICK_NS, SIMPLE_TYPES, Answers
-from headway.run.process.page import BEGUN, LIMIT, LOADING, STARTED, STOP, map_page
+from headway.run.process.page import BEGUN, LIMIT, LOADING, SPIN, STARTED, STOP, map_page
 from headway.run.process.payload import Segments, load
 from headway.run.process.records import Forwarder
+from headway.run.process.spin import Spin
 from headway.run.process.variables import make_context
 
 TYPE_CHECKING = False  # of `typing`, which would cost every worker some milliseconds
@@ -121,6 +123,7 @@ class Worker:
         self._forwarder = Forwarder(self._answers.post)
         self._calls: dict[int, tuple[Any, Any] | BaseException] = {}
         self._context: tuple[int, Context] = 0, Context()
+        self._spin = Spin()
         self.limited = False
         """Whether it may allocate only so much."""
         self._forked = False
@@ -134,7 +137,7 @@ class Worker:
 
     def serve(self) -> None:
         """Answer frames until the parent closes its end."""
-        inbox, answers = self._inbox, self._answers
+        inbox, answers, page, spin = self._inbox, self._answers, self._page, self._spin
         working = False
         while True:
             frame = inbox.frame()
@@ -143,10 +146,21 @@ class Worker:
                 if working and not self._comes_soon():
                     segments.keep(-1)
                     working = False
-                if not inbox.fill():
+                if page[SPIN]:
+                    began_ns = time.monotonic_ns()
+                    alive = spin.look(inbox, began_ns) if spin.pays() else None
+                    if alive is None:
+                        alive = inbox.fill()
+                    spin.waited(began_ns)
+                else:
+                    alive = inbox.fill()
+                if not alive:
                     return
                 continue
             kind, number, body, fds = frame
+            if kind == wire.CALL:
+                self._single(number, body)
+                continue
             came = Segments(fds)
             if kind == wire.BATCH:
                 if fds and not working:
@@ -239,9 +253,7 @@ class Worker:
             items, _ = context.run(load, body, offset, came)
         except BaseException as error:  # unpickling runs code of others
             page[LOADING] = 0
-            from headway.run.process.failure import pack_failure
-
-            answers.send(wire.frame(wire.UNLOADABLE, first, part + pack_failure(error)))
+            self._unloadable(first, part, error)
             return
         page[LOADING] = 0
         sys.audit("headway.begins", self, first, fn)
@@ -249,11 +261,67 @@ class Worker:
         context.run(self._run, fn, items, flags, kwargs, first, first + count, began_ns)
         sys.audit("headway.ends", first, bool(answers.errors))
         del items
-        if self._forked:
-            _flush_stdio()
-            os._exit(0)
-        _flush_stdio()
+        self._flush()
         answers.end(more=bool(self._inbox))
+
+    def _flush(self) -> None:
+        """The calls of a flight are over; a child that one of them forked ends here."""
+        _flush_stdio()
+        if self._forked:
+            os._exit(0)
+
+    def _unloadable(self, first: int, part: bytes, error: BaseException) -> None:
+        from headway.run.process.failure import pack_failure
+
+        self._answers.send(wire.frame(wire.UNLOADABLE, first, part + pack_failure(error)))
+
+    def _single(self, number: int, body: memoryview) -> None:
+        """Do what `_batch` does, for one call of a function that is here and whose arguments run no code of others."""
+        answers, page = self._answers, self._page
+        call_id, context_id, star = wire.CALL_BODY.unpack_from(body)
+        if context_id == 0 and self._context[0]:
+            self._context = 0, Context()
+        part = OF_CALL
+        try:
+            call = self._calls[call_id]
+            if isinstance(call, BaseException):
+                raise call
+            part = OF_ITEMS
+            item = loads(body[wire.CALL_BODY.size :])
+        except BaseException as error:
+            self._unloadable(number, part, error)
+            return
+        fn, kwargs = call
+        context, quick = self._context[1].copy(), False
+        answers.hurry()
+        began_ns, cpu_ns = answers.clocks()
+        page[BEGUN] = number  # before STOP is read, see `_run`
+        if self._stop[0] and number >= page[LIMIT]:
+            page[BEGUN] = number - 1
+            answers.begin_at(began_ns, cpu_ns, number, 1)
+            answers.end(more=bool(self._inbox))
+            return
+        try:
+            value = context.run(fn, *(item if star else (item,)), **kwargs)
+        except BaseException as error:  # whatever a call raises is its outcome, SystemExit too
+            value = None
+            if not self._forked:
+                answers.begin_at(began_ns, cpu_ns, number, 1)
+                context.run(answers.fail, 0, error)
+        else:
+            quick = type(value) in SIMPLE_TYPES
+            if not quick and not self._forked:
+                answers.begin_at(began_ns, cpu_ns, number, 1)
+                value = context.run(answers.pickle, 0, value, fn)
+        self._flush()
+        more = bool(self._inbox)
+        if quick:
+            if answers.result(number, value, began_ns, cpu_ns, more):
+                return
+            answers.begin_at(began_ns, cpu_ns, number, 1)
+        answers.values.append(value)
+        answers.ended_ns = time.monotonic_ns()
+        answers.end(more)
 
     def _run(
         self,
