@@ -337,7 +337,9 @@ class Receiver:
         pool = self._pool
         started_ns, ended_ns, cpu_ns = wire.RESULT_BODY.unpack_from(body)
         with pool.lock:
-            flight = handle.flights.popleft()
+            flight = handle.flights[0]
+            sys.audit("headway.landed", pool, handle.pid, flight.first, False)
+            handle.flights.popleft()
             handle.free()
             feeds = pool.landed(handle)
             batch = flight.task.batch

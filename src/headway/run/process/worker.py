@@ -294,10 +294,12 @@ class Worker:
         fn, kwargs = call
         context, quick = self._context[1].copy(), False
         answers.hurry()
+        sys.audit("headway.begins", self, number, fn)
         began_ns, cpu_ns = answers.clocks()
         page[BEGUN] = number  # before STOP is read, see `_run`
         if self._stop[0] and number >= page[LIMIT]:
             page[BEGUN] = number - 1
+            sys.audit("headway.ends", number, False)
             answers.begin_at(began_ns, cpu_ns, number, 1)
             answers.end(more=bool(self._inbox))
             return
@@ -313,6 +315,7 @@ class Worker:
             if not quick and not self._forked:
                 answers.begin_at(began_ns, cpu_ns, number, 1)
                 value = context.run(answers.pickle, 0, value, fn)
+        sys.audit("headway.ends", number, not quick and bool(answers.errors))
         self._flush()
         more = bool(self._inbox)
         if quick:
