@@ -54,7 +54,8 @@ static void in_child(void)
                                                         HW_FLAG_FREE_THREADED | HW_FLAG_STACKS |
                                                         HW_FLAG_TASKS)),
                       __ATOMIC_RELAXED);
-    __atomic_fetch_or(&hw.header->flags, parent_flags & HW_FLAG_HANDLERS, __ATOMIC_RELAXED); /* they are inherited */
+    __atomic_fetch_or(&hw.header->flags, parent_flags & (HW_FLAG_HANDLERS | HW_FLAG_CHILDREN_IGNORED),
+                      __ATOMIC_RELAXED); /* they are inherited */
     hw_thread_first();
     gil = hw_gil_after_fork(gil);
     if (hw_self.slot != NULL && gil != 0) {
@@ -82,6 +83,7 @@ __attribute__((constructor(102))) static void start(void)
             hw_agent_find();
             hw_python_find(); /* again: now there is a header to write the flags to */
             hw_thread_first();
+            hw_signals_start();
         }
         if (traced) {
             pthread_atfork(NULL, NULL, in_child);
@@ -94,12 +96,14 @@ __attribute__((constructor(102))) static void start(void)
 
 /* ---- children ---- */
 
+/* The interpreter forks, and starts others, in a call from Python: the frames of the calling thread do not change. In
+ * the child of a vfork its thread and its memory are the parent's. */
 static void made_child(struct hw_thread *t, pid_t pid, enum hw_child how)
 {
     if (t != NULL && pid > 0 && t == hw_self.slot && !hw_self.busy) {
         hw_self.busy = true;
         uint64_t now = hw_now();
-        hw_beside(t, now, now, HW_CHILD, (uint32_t)pid, 0, how, 0);
+        hw_beside(t, now, now, HW_CHILD, (uint32_t)pid, hw_stack(HW_DEPTH), how, 0);
         hw_out();
     }
 }

@@ -256,9 +256,10 @@ static inline const void *hw_top(void *locals[2])
 uint32_t hw_frame_line(const char *code, uint32_t instruction);
 size_t hw_frame_text(const char *code, char *file_then_name, size_t bytes, size_t *name_at);
 
-/* ---- gil.c, lock.c, process.c ---- */
+/* ---- gil.c, lock.c, process.c, signal.c ---- */
 void hw_finish(enum hw_end end, uint32_t exit_code);
 void hw_unfinish(void);
+void hw_signals_start(void);
 uint32_t hw_gil_after_fork(uint32_t holds);
 void hw_lock_init(void);
 void hw_flush_holds(struct hw_thread *t);

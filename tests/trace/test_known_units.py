@@ -40,6 +40,44 @@ def test_a_forked_child_shows_its_parent_and_the_thread_that_made_it(tmp_path: P
     assert thread["states"]["running"]["native"] > 0.1
 
 
+STARTS = """
+import multiprocessing, os, subprocess, sys
+
+def fork():
+    pid = os.fork()  # fork
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+def popen():
+    subprocess.run(["true"], close_fds=True)  # popen
+
+def spawn():
+    pid = os.posix_spawn("/bin/true", ["true"], os.environ)  # posix_spawn
+    os.waitpid(pid, 0)
+
+def process():
+    child = multiprocessing.get_context("fork").Process(target=int)
+    child.start()  # multiprocessing
+    child.join()
+
+for start in (fork, popen, spawn, process):
+    start()
+"""
+
+
+def test_a_process_shows_the_line_that_started_it(tmp_path: Path) -> None:
+    traced = trace(STARTS, tmp_path=tmp_path)
+
+    lines = (tmp_path / "prog.py").read_text().splitlines()
+    root, *children = traced.processes()
+    assert root["created_at"] is None
+    places = [child["created_at"].rpartition(":") for child in children]
+    assert {file for file, _, _ in places} == {str(tmp_path / "prog.py")}
+    starts = [lines[int(line) - 1].rpartition("# ")[2] for _, _, line in places]
+    assert starts == ["fork", "popen", "posix_spawn", "multiprocessing"]
+
+
 def test_threads_have_their_names_and_show_who_started_them(tmp_path: Path) -> None:
     program = """
         import threading

@@ -104,6 +104,7 @@ class Flag(IntFlag):
     TASKS = 512
     JOBS = 1024
     GREENLETS = 2048
+    CHILDREN_IGNORED = 4096
 
 
 class InnerKind(IntEnum):

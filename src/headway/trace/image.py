@@ -279,7 +279,7 @@ class ProcessImage:
     @property
     def flags(self) -> Flag:
         """What is known of the image."""
-        return Flag(int(self.header["flags"]) & (2 * Flag.GREENLETS - 1))
+        return Flag(int(self.header["flags"]) & (2 * Flag.CHILDREN_IGNORED - 1))
 
     @property
     def gil(self) -> bool | None:

@@ -20,7 +20,7 @@ from headway.trace.jobs import Job, jobs_of
 from headway.trace.pools import Pool, pools_of
 from headway.trace.processes import Lineage, lineage
 from headway.trace.runs import Others, Runs, join, pipe_of, pool_kind
-from headway.trace.stacks import Frame, Stacks
+from headway.trace.stacks import Frame, Stacks, own_frame
 from headway.trace.states import Life, life_of, off_share_of
 from headway.trace.tasks import Task, tasks_of
 from headway.trace.unit import Unit
@@ -55,6 +55,8 @@ class Process(Unit):
     Attributes:
         image_ends: For each image its index, when it ended and whether it did.
         runs: It had not ended when the trace was read.
+        created: The stack of who started it, innermost first; empty if that is not known.
+        reaped: Somebody has waited for its end.
     """
 
     images: list[int] = field(default_factory=list)
@@ -64,11 +66,18 @@ class Process(Unit):
     started_by: int | None = None
     signal: int | None = None
     runs: bool = False
+    created: tuple[Frame, ...] = ()
+    reaped: bool = False
 
     @property
     def traced(self) -> bool:
         """Whether there is a trace of it."""
         return bool(self.images)
+
+    @property
+    def created_at(self) -> Frame | None:
+        """The program's own line that started it."""
+        return own_frame(self.created)
 
 
 class Consumer(Protocol):
@@ -141,6 +150,8 @@ class Trace:
             command=one.command,
             signal=one.signal,
             runs=one.runs,
+            created=() if one.made_by is None else self.stacks[one.made_by[0]][one.made_by[1]],
+            reaped=one.reaped,
         )
         self.units.append(process)
         for index, image_end_ns, image_ended in one.image_ends:

@@ -26,6 +26,8 @@ class Lineage:
         runs: It runs at this moment.
         image_ends: For each image its index, when it ended and whether it did.
         cpu_ns: What it used of cores, and those that it waited for, by the kernel; None: not known.
+        made_by: Image index and number of the stack of who started it; None: not known.
+        reaped: Somebody has waited for its end.
     """
 
     pid: int
@@ -40,6 +42,16 @@ class Lineage:
     image_ends: list[tuple[int, int, bool]] = field(default_factory=list)
     signal: int | None = None
     cpu_ns: int | None = None
+    made_by: tuple[int, int] | None = None
+    reaped: bool = False
+
+
+class _Birth(NamedTuple):
+    at_ns: int
+    pid: int
+    image: int
+    slot: int
+    stack: int
 
 
 class _Death(NamedTuple):
@@ -65,9 +77,9 @@ def lineage(meta: Meta, images: list[ProcessImage]) -> list[Lineage]:
         one.command = image.command or one.command
     births, deaths = _beside(images)
     traced = {one.pid for one in found}
-    for at, pid, index, slot in births:
-        if pid not in traced:
-            found.append(Lineage(pid, at, started_by=(index, slot)))
+    for birth in births:
+        if birth.pid not in traced:
+            found.append(Lineage(birth.pid, birth.at_ns, started_by=(birth.image, birth.slot)))
     found.sort(key=lambda one: (one.pid != meta.pid or not one.images, one.start_ns))
     for one in found:
         _end(one, meta, images, deaths)
@@ -80,15 +92,17 @@ def lineage(meta: Meta, images: list[ProcessImage]) -> list[Lineage]:
     return found
 
 
-def _beside(images: list[ProcessImage]) -> tuple[list[tuple[int, int, int, int]], list[_Death]]:
-    """Births (time, pid, image, slot) and deaths that threads saw, by time."""
-    births: list[tuple[int, int, int, int]] = []
+def _beside(images: list[ProcessImage]) -> tuple[list[_Birth], list[_Death]]:
+    """Births and deaths that threads saw, by time."""
+    births: list[_Birth] = []
     deaths: list[_Death] = []
     for index, image in enumerate(images):
         for slot, records in image.beside.items():
             kinds = records["dur_kind"] & 0xFF
             for record in records[kinds == Kind.CHILD]:
-                births.append((int(record["start_ns"]), int(record["a"]), index, slot))
+                births.append(
+                    _Birth(int(record["start_ns"]), int(record["a"]), index, slot, int(record["b"]))
+                )
             for record in records[kinds == Kind.REAPED]:
                 cpu_ns = int(record["c"]) | int(record["d"]) << 32
                 deaths.append(_Death(int(record["start_ns"]), int(record["a"]), int(record["b"]), cpu_ns))
@@ -99,6 +113,7 @@ def _end(one: Lineage, meta: Meta, images: list[ProcessImage], deaths: list[_Dea
     """When the process ended: its own word, else its parent's, else the trace's end, else the latest time."""
     reaped = next((death for death in deaths if death.pid == one.pid and death.at_ns >= one.start_ns), None)
     if reaped is not None:
+        one.reaped = True
         one.signal = reaped.status & 0x7F or None
         one.cpu_ns = reaped.cpu_ns or None
     last = images[one.images[-1]] if one.images else None
@@ -129,9 +144,7 @@ def _end(one: Lineage, meta: Meta, images: list[ProcessImage], deaths: list[_Dea
             one.image_ends.append((index, end or one.end_ns, one.ended))
 
 
-def _parents(
-    found: list[Lineage], images: list[ProcessImage], births: list[tuple[int, int, int, int]]
-) -> None:
+def _parents(found: list[Lineage], images: list[ProcessImage], births: list[_Birth]) -> None:
     by_start = {int(image.header["start_ns"]): i for i, image in enumerate(images)}
     owner = {image: i for i, one in enumerate(found) for image in one.images}
     for i, one in enumerate(found):
@@ -145,15 +158,22 @@ def _parents(
                 if images[one.images[0]].flags & Flag.FORKED and int(header["parent_slot"]) != NOBODY:
                     one.started_by = (parent_image, int(header["parent_slot"]))
             if one.started_by is None:
-                born = [
-                    (image, slot) for at, pid, image, slot in births if pid == one.pid and owner[image] != i
-                ]
-                one.started_by = born[-1] if born else None
+                born = [birth for birth in births if birth.pid == one.pid and owner[birth.image] != i]
+                one.started_by = (born[-1].image, born[-1].slot) if born else None
         if one.parent is None and one.started_by is not None:
             one.parent = owner[one.started_by[0]]
         if one.parent is None and one.images and i > 0:
             ppid = int(images[one.images[0]].header["ppid"])
             one.parent = next((j for j, other in enumerate(found) if other.pid == ppid and j != i), None)
+        _maker(one, births)
+
+
+def _maker(one: Lineage, births: list[_Birth]) -> None:
+    """Where it was started. The kernel may use its number again: the birth that is nearest to its start counts."""
+    born = [birth for birth in births if birth.pid == one.pid]
+    if born:
+        nearest = min(born, key=lambda birth: abs(birth.at_ns - one.start_ns))
+        one.made_by = (nearest.image, nearest.stack)
 
 
 # --- the state of a process

@@ -7,6 +7,7 @@ from typing import Protocol
 from headway.trace.findings.deadlock import Deadlock
 from headway.trace.findings.finding import Finding
 from headway.trace.findings.gil_bound import GilBound
+from headway.trace.findings.leaked import Leaked
 from headway.trace.findings.lock_convoy import LockConvoy
 from headway.trace.findings.loop_blocked import LoopBlocked
 from headway.trace.findings.oversubscribed import Oversubscribed
@@ -24,6 +25,7 @@ __all__ = [
     "Finder",
     "Finding",
     "GilBound",
+    "Leaked",
     "LockConvoy",
     "LoopBlocked",
     "Oversubscribed",
@@ -50,6 +52,7 @@ FINDERS: tuple[Finder, ...] = (
     Oversubscribed(),
     PoolStarved(),
     Serial(),
+    Leaked(),
 )
 
 

@@ -134,6 +134,7 @@ def _unit(trace: Trace, unit: Unit) -> dict[str, Any]:
             "command": unit.command,
             "traced": unit.traced,
             "started_by": unit.started_by,
+            "created_at": unit.created_at.where if unit.created_at else None,
             "signal": unit.signal,
         }
         out["gil"] = images[-1].gil if images else None
