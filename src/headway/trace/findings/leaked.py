@@ -11,7 +11,7 @@ from headway.trace.figures import count, duration
 from headway.trace.findings.finding import Finding
 from headway.trace.findings.pile import COUNT, IDLE, POOLS, Thing, idle_ns, piled
 from headway.trace.findings.unreaped import unreaped
-from headway.trace.format import NOBODY, Kind
+from headway.trace.format import NOBODY, Kind, PoolKind
 from headway.trace.gil import Gil
 from headway.trace.locks import Lock
 from headway.trace.model import Pool, Process, Task, Thread, Trace
@@ -53,8 +53,8 @@ class Leaked:
     """Finds what piles up: `pile.piled` says when that is so of threads, executors, tasks and greenlets.
 
     They count by the line that made them, and the one that called it. Threads of executors do not count: an executor
-    does, with all its workers, by the line that gave it its first job. Tasks count that another task, or a job, has
-    made: what the callback of a connection makes lives as long as that. None is judged where half as many units of the
+    of threads does, with all its workers, by the line that gave it its first job. Tasks count that another task, or a
+    job, has made: what the callback of a connection makes lives as long as that. None is judged where half as many units of the
     process wait for input as are in the pile: they may belong to connections that are open.
 
     Processes do not pile up like this: see `unreaped.unreaped`.
@@ -113,7 +113,11 @@ class _Image:
 
     def executors(self) -> list[Finding]:
         """Of executors that were not shut down."""
-        mine = [pool for pool in self._trace.pools if pool.image_index == self._index]
+        mine = [
+            pool
+            for pool in self._trace.pools
+            if pool.image_index == self._index and pool.kind is PoolKind.THREADS
+        ]
         if len(mine) < POOLS:
             return []
         workers: dict[int, dict[int, Thread]] = {pool.number: {} for pool in mine}
