@@ -54,8 +54,8 @@ class Leaked:
 
     They count by the line that made them, and the one that called it. Threads of executors do not count: an executor
     of threads does, with all its workers, by the line that gave it its first job. Tasks count that another task, or a
-    job, has made: what the callback of a connection makes lives as long as that. None is judged where half as many units of the
-    process wait for input as are in the pile: they may belong to connections that are open.
+    job, has made: what the callback of a connection makes lives as long as that. None is judged where half as many
+    units of the process wait for input as are in the pile: they may belong to connections that are open.
 
     Processes do not pile up like this: see `unreaped.unreaped`.
     """
