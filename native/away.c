@@ -96,6 +96,22 @@ void hw_away_over(uint32_t space, uint64_t number, bool ran, uint32_t flags)
     hw_out();
 }
 
+void hw_away_erase(uint32_t space, uint64_t number)
+{
+    if (!hw_in_main())
+        return;
+    struct hw_live *live = hw_unit_find(key_of(space, number));
+    if (live != NULL) {
+        struct hw_unit *u = hw_unit_slot(live);
+        over(live, 0, hw_now());
+        if (u->flags & HW_UNIT_MANY)
+            u->count--;
+        else
+            STORE(&u->ready, 0);
+    }
+    hw_out();
+}
+
 void hw_away_sent(uint32_t pool, uint64_t number, uint32_t flags)
 {
     if (!hw_in_main())

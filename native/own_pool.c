@@ -3,8 +3,8 @@
  *
  *   headway.batch   batch, function                               a thread has submitted it
  *   headway.flight  pool, batch, submitted ns, pid, first, workers  calls of it are about to be sent to a worker
- *   headway.landed  pool, pid, first, failed                      they have come back
- *   headway.lost    pool, pid, first                              they have not: their worker is dead
+ *   headway.landed  pool, pid, first, failed                      they have come back, or their worker died in one
+ *   headway.lost    pool, pid, first, stopped                     none was begun: nobody wants them, or another gets them
  *   headway.begins  worker, first, function                       in the worker: it has them
  *   headway.ends    first, failed                                 and has done them
  *
@@ -119,10 +119,13 @@ static void heard(const char *event, object const *args, size_t n)
         uint32_t pool = pool_of(args[0]);
         if (pool != 0)
             hw_away_over(pool, number_of(number(args[1]), number(args[2])), true, failed ? HW_UNIT_FAILED : 0);
-    } else if (strcmp(event, "lost") == 0 && n == 3) {
+    } else if (strcmp(event, "lost") == 0 && n == 4) {
         uint32_t pool = pool_of(args[0]);
-        if (pool != 0)
-            hw_away_over(pool, number_of(number(args[1]), number(args[2])), false, HW_UNIT_DROPPED);
+        uint64_t its = number_of(number(args[1]), number(args[2]));
+        if (pool != 0 && failed)
+            hw_away_over(pool, its, false, HW_UNIT_CANCELLED);
+        else if (pool != 0)
+            hw_away_erase(pool, its);
     } else if (strcmp(event, "begins") == 0 && n == 3) {
         uint32_t pool = seat(args[0]);
         if (pool != 0)

@@ -135,6 +135,7 @@ uint32_t hw_away_pool(object queue, enum hw_pool_kind kind, const char *type, ui
 void hw_away_submitted(uint32_t space, uint32_t pool, uint64_t number, uint32_t runs, uint32_t size,
                        const struct hw_given *given);
 void hw_away_over(uint32_t space, uint64_t number, bool ran, uint32_t flags);
+void hw_away_erase(uint32_t space, uint64_t number); /* it was not: another is in its place */
 void hw_away_sent(uint32_t pool, uint64_t number, uint32_t flags); /* those before it that were not sent have ended so */
 uint32_t hw_away_seat(object queue, uint32_t (*pipe_of)(object)); /* of a worker: the pool that its jobs come from, or 0 */
 void hw_away_begins(uint32_t pool, uint64_t number, uint32_t runs, object queue);

@@ -134,7 +134,10 @@ def bury(death: Death) -> None:
             flight for flight in handle.flights if not flight.stopped and flight.delivered < flight.end
         ]
         for flight in handle.flights:
-            sys.audit("headway.lost", pool, handle.pid, flight.first)
+            if death.begun >= flight.first:
+                sys.audit("headway.landed", pool, handle.pid, flight.first, False)
+            else:
+                sys.audit("headway.lost", pool, handle.pid, flight.first, flight.stopped)
         handle.flights.clear()
     blamed = False
     for flight in flights:

@@ -357,7 +357,11 @@ class Receiver:
         rest = None
         with pool.lock:
             flight = handle.flights[0]  # a worker does one after the other
-            if flags & LAST:
+            if (
+                flags & LAST and flight.delivered + count == flight.first
+            ):  # it met its limit before its first call
+                sys.audit("headway.lost", pool, handle.pid, flight.first, flight.stopped)
+            elif flags & LAST:
                 sys.audit("headway.landed", pool, handle.pid, flight.first, bool(failed))
             place = flight.place(flight.delivered)
             wanted = not flight.stopped

@@ -256,10 +256,13 @@ class Worker:
             self._unloadable(first, part, error)
             return
         page[LOADING] = 0
-        sys.audit("headway.begins", self, first, fn)
+        wanted = not (self._stop[0] and first >= page[LIMIT])
+        if wanted:
+            sys.audit("headway.begins", self, first, fn)
         began_ns = answers.begin(first, count)
         context.run(self._run, fn, items, flags, kwargs, first, first + count, began_ns)
-        sys.audit("headway.ends", first, bool(answers.errors))
+        if wanted:
+            sys.audit("headway.ends", first, bool(answers.errors))
         del items
         self._flush()
         answers.end(more=bool(self._inbox))
