@@ -48,9 +48,7 @@ static void over(struct hw_live *live, uint32_t flags, uint64_t now)
 void hw_given_now(struct hw_given *given)
 {
     given->at_ns = hw_now();
-    given->creator = hw_self.index;
-    given->parent = hw_unit_innermost();
-    given->stack = hw_stack(HW_DEPTH / 4);
+    hw_unit_place(&given->from);
 }
 
 void hw_away_submitted(uint32_t space, uint32_t pool, uint64_t number, uint32_t runs, uint32_t size,
@@ -63,7 +61,7 @@ void hw_away_submitted(uint32_t space, uint32_t pool, uint64_t number, uint32_t 
     struct hw_live *live = hw_unit_find(key);
     if (UNLIKELY(live != NULL)) /* numbers begin again */
         over(live, HW_UNIT_DROPPED, now);
-    live = hw_unit_new(key, HW_UNIT_KIND_JOB, runs, pool - 1, now);
+    live = hw_unit_new_at(key, HW_UNIT_KIND_JOB, runs, pool - 1, now, given != NULL ? &given->from : NULL);
     if (live != NULL) {
         struct hw_unit *u = hw_unit_slot(live);
         live->ready_ns = now;
@@ -73,11 +71,6 @@ void hw_away_submitted(uint32_t space, uint32_t pool, uint64_t number, uint32_t 
         if (!(u->flags & HW_UNIT_MANY)) {
             u->number = number;
             u->created_ns = u->since_ns = live->since_ns;
-            if (given != NULL) {
-                u->creator = given->creator;
-                u->parent = given->parent;
-                u->create_stack = given->stack;
-            }
         }
     }
     hw_pool_submitted(pool, live != NULL, size, now);
@@ -149,7 +142,9 @@ void hw_away_begins(uint32_t pool, uint64_t number, uint32_t runs, object queue)
         return;
     }
     const void *key = key_of(pool, number);
-    struct hw_live *live = hw_unit_find(key) == NULL ? hw_unit_new(key, HW_UNIT_KIND_JOB, runs, pool - 1, now) : NULL;
+    const struct hw_place nowhere = {hw_self.index, HW_NOBODY, 0}; /* who submitted it tells that */
+    struct hw_live *live =
+        hw_unit_find(key) == NULL ? hw_unit_new_at(key, HW_UNIT_KIND_JOB, runs, pool - 1, now, &nowhere) : NULL;
     hw_pool_submitted(pool, live != NULL, 0, now);
     if (live != NULL) {
         struct hw_unit *u = hw_unit_slot(live);

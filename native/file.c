@@ -22,6 +22,8 @@
 
 #define PAGE 4096u
 #define STEP 65536u        /* bytes reserved at a time by name, at least */
+#define UNITS_MANY 128u    /* from so many units on ... */
+#define UNITS_STEP 61440u  /* ... so many bytes more are reserved at a time */
 #define CHUNK_STEP 1048576u /* and in the chunk section */
 
 static const struct {
@@ -187,6 +189,9 @@ static bool reserve(enum hw_section_id id, uint32_t want)
         uint64_t all = (s->offset + (uint64_t)s->capacity * s->stride + PAGE - 1) / PAGE * PAGE;
         uint64_t from = (s->offset + (uint64_t)s->reserved * s->stride) / PAGE * PAGE;
         uint64_t to = (s->offset + (uint64_t)want * s->stride + PAGE - 1) / PAGE * PAGE;
+        /* Who has many units may have many more: a page at a time would be 3 us for each of them. */
+        if (id == HW_SECTION_UNITS && s->reserved >= UNITS_MANY)
+            to = to + UNITS_STEP < all ? to + UNITS_STEP : all;
         /* Most processes live with one chunk; who needs more may need many, and touches not all pages of each. */
         bool mapped_first = id != HW_SECTION_CHUNKS || s->reserved == 0;
         int error = 0;

@@ -83,7 +83,7 @@ static void batch(object batch, object function)
 static void flight(object owner, object of, long since, long pid, long first, long size)
 {
     const struct submitted *its = place_of(of);
-    struct hw_given given = {.creator = HW_NOBODY, .parent = HW_NOBODY};
+    struct hw_given given = {.from = {HW_NOBODY, HW_NOBODY, 0}};
     if (its->batch == of)
         given = its->given;
     given.at_ns = (uint64_t)since;
@@ -92,7 +92,7 @@ static void flight(object owner, object of, long since, long pid, long first, lo
         pool = hw_away_pool(owner, HW_POOL_PROCESSES, "headway", (uint32_t)size, pipe_of((uint32_t)getpid()));
         if (pool == 0)
             return;
-        ((struct hw_pool *)hw_entry(HW_SECTION_POOLS, pool - 1))->first_stack = given.stack;
+        ((struct hw_pool *)hw_entry(HW_SECTION_POOLS, pool - 1))->first_stack = given.from.stack;
     }
     hw_away_submitted(pool, pool, number_of(pid, first), given.runs, (uint32_t)size, &given);
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "record.h"
+#include "tracer.h"
 
 typedef void *object;
 
@@ -126,7 +126,8 @@ object hw_watch_queue(object queue);         /* a reference to be kept: when it 
 
 /* away.c: jobs that run in another process. `pool`: + 1. `space`: jobs of one have different numbers */
 struct hw_given {    /* what has parts that are submitted one by one: who gave it, when and where */
-    uint32_t pool, runs, creator, parent, stack;
+    uint32_t pool, runs;
+    struct hw_place from;
     bool lazily;     /* each part is submitted when it is taken; else all are when it is given */
     uint64_t job, at_ns;
 };

@@ -302,6 +302,12 @@ struct hw_live *hw_unit_find(const void *key);
 struct hw_live *hw_unit_at(uint32_t place); /* + 1 */
 /* `pool`: of a job; else HW_NOBODY. */
 struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t code, uint32_t pool, uint64_t now);
+struct hw_place { /* who made a unit, and where */
+    uint32_t creator, parent, stack; /* slot; unit or HW_NOBODY; + 1 */
+};
+void hw_unit_place(struct hw_place *place); /* here */
+struct hw_live *hw_unit_new_at(const void *key, enum hw_unit_kind kind, uint32_t code, uint32_t pool, uint64_t now,
+                               const struct hw_place *from); /* NULL: here */
 uint32_t hw_unit_take(struct hw_live *live); /* its key is no longer its own: its place + 1 */
 static inline struct hw_unit *hw_unit_slot(const struct hw_live *live)
 {

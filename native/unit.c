@@ -107,6 +107,11 @@ uint32_t hw_unit_innermost(void)
     return live != NULL ? live->index : HW_NOBODY;
 }
 
+void hw_unit_place(struct hw_place *place)
+{
+    *place = (struct hw_place){hw_self.index, hw_unit_innermost(), hw_stack(HW_DEPTH / 4)};
+}
+
 uint32_t hw_unit_take(struct hw_live *live)
 {
     uint32_t hole = (uint32_t)(find(live->key) - p->table), at = hole;
@@ -156,6 +161,12 @@ static uint32_t new_index(uint32_t code, uint32_t pool, bool *of_many)
 
 struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t code, uint32_t pool, uint64_t now)
 {
+    return hw_unit_new_at(key, kind, code, pool, now, NULL);
+}
+
+struct hw_live *hw_unit_new_at(const void *key, enum hw_unit_kind kind, uint32_t code, uint32_t pool, uint64_t now,
+                               const struct hw_place *from)
+{
     uint32_t place = p->freed_count > 0 ? p->freed[p->freed_count - 1] : p->used;
     bool of_many;
     uint32_t index = HW_NOBODY;
@@ -183,10 +194,13 @@ struct hw_live *hw_unit_new(const void *key, enum hw_unit_kind kind, uint32_t co
     }
     u->kind = kind;
     u->flags = of_many ? HW_UNIT_MANY : 0;
-    u->creator = hw_self.index;
-    u->parent = hw_unit_innermost();
+    struct hw_place here;
+    if (from == NULL)
+        hw_unit_place(&here);
+    u->creator = from != NULL ? from->creator : here.creator;
+    u->parent = from != NULL ? from->parent : here.parent;
     u->carrier = HW_NOBODY;
-    u->create_stack = hw_stack(HW_DEPTH / 4);
+    u->create_stack = from != NULL ? from->stack : here.stack;
     u->code = code;
     u->count = u->live = 1;
     u->created_ns = u->since_ns = now;
