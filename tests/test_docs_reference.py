@@ -14,7 +14,7 @@ from headway.run.backends.open import _PLACES, NAMES
 
 REFERENCE = Path(__file__).parent.parent / "docs/reference"
 PAGE = REFERENCE / "run.md"
-PAGES = (PAGE, REFERENCE / "check.md")
+PAGES = (PAGE, REFERENCE / "check.md", REFERENCE / "record.md")
 SHOWN = re.compile(r"(<!-- docstring: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Source", "Runs on", "Cost")
 ENTRY = re.compile(r"(\w+): (.*)")
@@ -32,6 +32,7 @@ NOT_RUN = {
     "CannotControl",
     "CannotObserve",
     "CheckError",
+    "FindingsFound",
     "ReplayDiverged",
     "ScheduleFailure",
     "TraceNotFound",

@@ -1,7 +1,7 @@
 """Concurrency for Python that you can run, trace and check.
 
-Run: `map`, `Executor`, `scope`, `pipeline`, `Channel`, `Limit`. Trace: the command `headway trace`. Check: `explore`,
-`replay`, the mark `pytest.mark.headway`.
+Run: `map`, `Executor`, `scope`, `pipeline`, `Channel`, `Limit`. Trace: the command `headway trace`, `record`,
+`assert_no_findings`. Check: `explore`, `replay`, the mark `pytest.mark.headway`.
 """
 
 from headway.errors import (
@@ -12,6 +12,7 @@ from headway.errors import (
     CannotSend,
     ChannelClosed,
     CheckError,
+    FindingsFound,
     HeadwayError,
     HeadwayWarning,
     InitializerFailed,
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     from headway.run.scoped.job import Job as Job
     from headway.run.selection import receive_any as receive_any
     from headway.run.selection import receive_any_async as receive_any_async
+    from headway.trace.block.recording import Recording as Recording
+    from headway.trace.block.recording import assert_no_findings as assert_no_findings
+    from headway.trace.block.recording import record as record
 
 __version__ = "0.1.0"
 
@@ -64,18 +68,21 @@ _LATER = {
     "Job": "headway.run.scoped.job",
     "Limit": "headway.run.limit",
     "Pipeline": "headway.run.pipeline",
+    "Recording": "headway.trace.block.recording",
     "Report": "headway.run.report",
     "Results": "headway.run.results",
     "Retry": "headway.run.retry",
     "Scope": "headway.run.scope",
     "Step": "headway.run.pipeline",
     "Verdict": "headway.check.verdict",
+    "assert_no_findings": "headway.trace.block.recording",
     "cancelled": "headway.run.cancellation",
     "explore": "headway.check.explore",
     "map": "headway.run.mapping",
     "pipeline": "headway.run.pipeline",
     "receive_any": "headway.run.selection",
     "receive_any_async": "headway.run.selection",
+    "record": "headway.trace.block.recording",
     "replay": "headway.check.explore",
     "scope": "headway.run.scope",
     "step": "headway.run.pipeline",
@@ -91,6 +98,7 @@ __all__ = [
     "ChannelClosed",
     "CheckError",
     "Executor",
+    "FindingsFound",
     "Future",
     "HeadwayError",
     "HeadwayWarning",
@@ -99,6 +107,7 @@ __all__ = [
     "Limit",
     "MissingExtra",
     "Pipeline",
+    "Recording",
     "RemoteError",
     "ReplayDiverged",
     "Report",
@@ -116,12 +125,14 @@ __all__ = [
     "WorkerDied",
     "WouldBlock",
     "__version__",
+    "assert_no_findings",
     "cancelled",
     "explore",
     "map",
     "pipeline",
     "receive_any",
     "receive_any_async",
+    "record",
     "replay",
     "scope",
     "step",

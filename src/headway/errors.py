@@ -148,5 +148,18 @@ class ScheduleFailure(HeadwayError, AssertionError):
     details: "Mapping[str, object]" = types.MappingProxyType({})
 
 
+class FindingsFound(HeadwayError, AssertionError):
+    """A block that was recorded has findings; the message tells each.
+
+    Attributes:
+        kinds: Of each finding its kind: `leaked`, `loop-blocked`, `deadlock`.
+        where: `path:line` of the places concerned.
+    """
+
+    exit_status = 1
+    kinds: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+
+
 class HeadwayWarning(UserWarning):
     """Something works, but probably not as it was meant; the text says why, and what to do."""

@@ -1,6 +1,6 @@
-"""The pytest plugin: the mark `headway`, the fixture `headway_explore`, and their options.
+"""The pytest plugin: the mark `headway`, the fixture `headway_explore`, and their options; and what `pytest_trace` has.
 
-A test that uses neither costs nothing: `headway.check` is loaded with the first that does.
+A test that uses none of it costs nothing: `headway.check` is loaded with the first that does.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from headway.errors import (
     ScheduleFailure,
     UsageError,
 )
+from headway.pytest_trace import add_options, headway_record, pytest_load_initial_conftests
 
 if TYPE_CHECKING:
     from headway.check.verdict import Verdict
 
-__all__: list[str] = []
+# pytest finds hooks and fixtures among the names of this module.
+__all__ = ["headway_record", "pytest_load_initial_conftests"]
 
 _SECTION = "headway"
 _NOTES = "headway notes"
@@ -60,6 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--headway-replay", metavar="TOKEN", help="run the one test that is selected under this schedule only"
     )
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -87,13 +87,29 @@ class Slots:
                 return {}
             offset, stride, count = self._section(fd, THREADS)
             numbers = [*self._live, *range(self._known, count)]
-            found = {n: Slot(*fields) for n, fields in _entries(fd, THREAD, offset, stride, numbers)}
+            found = {n: Slot(*fields) for n, fields in entries(fd, THREAD, offset, stride, numbers)}
         finally:
             os.close(fd)
         # One that is not ready yet has a creator that is about to make it so, and is looked at again.
         self._known = count
         self._live = [number for number, slot in found.items() if not slot.end_ns]
         return {number: found[number] for number in self._live if found[number].ready}
+
+    def made(self) -> dict[int, Slot]:
+        """Slots of all threads that there were, by number; also of those that have ended.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if not self._read_header(fd):
+                return {}
+            offset, stride, count = self._section(fd, THREADS)
+            found = {n: Slot(*fields) for n, fields in entries(fd, THREAD, offset, stride, [*range(count)])}
+        finally:
+            os.close(fd)
+        return {number: slot for number, slot in found.items() if slot.ready}
 
     def owners(self, locks: Iterable[int]) -> dict[int, int]:
         """Who has each of these locks now: numbers of threads, where that is known.
@@ -105,12 +121,10 @@ class Slots:
         try:
             offset, stride, count = self._section(fd, LOCKS)
             inside = sorted({lock for lock in locks if lock < count})
-            entries = list(_entries(fd, OWNER, offset, stride, inside)) if stride >= OWNER.size else []
+            found = list(entries(fd, OWNER, offset, stride, inside)) if stride >= OWNER.size else []
         finally:
             os.close(fd)
-        return {
-            lock: owner - 1 for lock, (ready, foreign, owner) in entries if ready and owner and not foreign
-        }
+        return {lock: owner - 1 for lock, (ready, foreign, owner) in found if ready and owner and not foreign}
 
     def _read_header(self, fd: int) -> bool:
         raw = os.pread(fd, HEADER.size, 0)
@@ -128,7 +142,7 @@ class Slots:
         return offset, stride, min(capacity, count)
 
 
-def _entries(
+def entries(
     fd: int, what: struct.Struct, offset: int, stride: int, numbers: list[int]
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Entries of a section by number: neighbours by one call."""
