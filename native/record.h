@@ -356,6 +356,7 @@ enum hw_flags {
     HW_FLAG_JOBS = 1024,       /* it has imported _queue, and the jobs of its executors are seen */
     HW_FLAG_GREENLETS = 2048,  /* it has imported greenlet, and its greenlets are seen */
     HW_FLAG_CHILDREN_IGNORED = 4096, /* it ignored SIGCHLD at some time: the kernel then reaps its children itself */
+    HW_FLAG_ON_SIGNAL = 8192,  /* of these handlers, one is for another signal than SIGINT: asyncio.run has one for that */
 };
 
 /* First page of the file. Written by the thread that makes the file, except where noted. */

@@ -29,7 +29,8 @@ EXPORT int sigaction(int number, const struct sigaction *action, struct sigactio
     int r = REAL(sigaction)(number, action, before);
     if (r == 0 && action != NULL && action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN &&
         !is_fault(number) && hw.header != NULL && hw_python_initialized())
-        __atomic_fetch_or(&hw.header->flags, HW_FLAG_HANDLERS, __ATOMIC_RELAXED);
+        __atomic_fetch_or(&hw.header->flags, HW_FLAG_HANDLERS | (number == SIGINT ? 0 : HW_FLAG_ON_SIGNAL),
+                          __ATOMIC_RELAXED);
     if (r == 0 && number == SIGCHLD && action != NULL)
         ignores(action);
     return r;

@@ -105,6 +105,7 @@ class Flag(IntFlag):
     JOBS = 1024
     GREENLETS = 2048
     CHILDREN_IGNORED = 4096
+    ON_SIGNAL = 8192
 
 
 class InnerKind(IntEnum):

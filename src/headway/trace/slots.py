@@ -11,8 +11,9 @@ from typing import NamedTuple
 # As in native/record.h; a test compares them with `format`, which needs NumPy.
 NOBODY = 0xFFFFFFFF
 LOCK, CONDITION, EVENT, QUEUE, JOIN, FUTURE = range(6, 12)
+IO, POLL = 13, 3
 MAIN = 1
-STACKS, HANDLERS = 16, 64
+STACKS, HANDLERS, ON_SIGNAL = 16, 64, 8192
 HEADER = struct.Struct("<8sII I4xQ 8xQ II 56xQ")
 """magic, version, header_bytes, pid, start_ns, end_ns, end, flags, untracked_threads"""
 SECTIONS_AT = 120
@@ -53,6 +54,11 @@ class Slot(NamedTuple):
     def enclosed(self) -> bool:
         """Whether it waits for what only its own process can do, without a time limit."""
         return LOCK <= self.kind <= FUTURE and self.d == NOBODY
+
+    @property
+    def polls(self) -> bool:
+        """Whether it waits for any of some descriptors, or for a time."""
+        return self.kind == IO and self.c == POLL
 
 
 class Slots:

@@ -59,7 +59,7 @@ class Source:
         """Names of locks that a line takes: as items of a `with`, or by `acquire()`; in order."""
         found = []
         for node in ast.walk(self._tree):
-            if isinstance(node, ast.With):
+            if isinstance(node, ast.With | ast.AsyncWith):
                 found += [
                     (item.context_expr.lineno, item.context_expr.col_offset, name)
                     for item in node.items
@@ -81,7 +81,7 @@ class Source:
 
     def _by_with(self, scope: _Scope, line: int, local: set[str]) -> Iterator[Hold]:
         for node in _inside(scope):
-            if not isinstance(node, ast.With):
+            if not isinstance(node, ast.With | ast.AsyncWith):
                 continue
             into = _covers(node.body[0], line, last=node.body[-1])
             for item in node.items:
@@ -90,7 +90,13 @@ class Source:
                 before &= (expression.end_lineno or 0) < line
                 if (into or before) and item.optional_vars is None and (name := _name(expression)):
                     text = ast.unparse(expression)
-                    yield Hold(name, self.path, expression.lineno, f"with {text}", text in local)
+                    yield Hold(
+                        name,
+                        self.path,
+                        expression.lineno,
+                        f"{'async ' * isinstance(node, ast.AsyncWith)}with {text}",
+                        text in local,
+                    )
 
     def _by_call(self, scope: _Scope, line: int, local: set[str]) -> Iterator[Hold]:
         released: dict[str, int] = {}
@@ -191,6 +197,13 @@ class Source:
             if _called(node, calls) is not None
         )
 
+    def calls(self, line: int, names: frozenset[str]) -> bool:
+        """Whether a line lies in a call of a function of one of these names."""
+        return any(
+            isinstance(node, ast.Call) and _covers(node, line) and _name(node.func) in names
+            for node in ast.walk(self._tree)
+        )
+
     def same(self, name: str) -> str:
         """The name of the lock that a condition of this name uses; else the name itself."""
         return self._bindings.same.get(name, name)
@@ -263,6 +276,11 @@ class Sources:
         """Whether a thread that stands in a frame waits for a result, by one of these calls, with a time limit."""
         source = self[frame.file]
         return source is not None and source.limits_wait(frame.line, calls)
+
+    def calls(self, frame: Frame, names: frozenset[str]) -> bool:
+        """Whether what stands in a frame is in a call of a function of one of these names."""
+        source = self[frame.file]
+        return source is not None and source.calls(frame.line, names)
 
     def awaits_interrupt(self, frames: tuple[Frame, ...]) -> bool:
         """Whether a thread that stands in these frames expects Ctrl-C."""

@@ -11,12 +11,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from headway.trace.slots import Slots
+from headway.trace.kernel import waits_for_itself
+from headway.trace.slots import Slot, Slots
 from headway.trace.waitfor import WaitFor, wait_for
 
 if TYPE_CHECKING:
@@ -60,15 +61,21 @@ class _Process:
             OSError: Its file cannot be read.
         """
         alive = self.slots.read()
-        waits = [(number, slot.since_ns) for number, slot in alive.items() if slot.enclosed]
+        waits = [(number, slot.since_ns) for number, slot in alive.items() if slot.enclosed or slot.polls]
         self.looks = {wait: self.looks.get(wait, 0) + 1 for wait in waits}
         still = {number for (number, _), looks in self.looks.items() if looks >= LOOKS}
         if not still:
             return False
         found = list(_standstills(wait_for(self.slots, alive, still)))
+        if still == set(alive) and self._loops_wait_for_themselves(alive):
+            found.append((frozenset(waits), True))
         for one in found:
             self.judged[one] = self.judged.get(one, 0) + 1
         return any(self.judged[one] <= TRIES for one in found)
+
+    def _loops_wait_for_themselves(self, alive: Mapping[int, Slot]) -> bool:
+        polls = [slot.tid for slot in alive.values() if slot.polls]
+        return bool(polls) and all(waits_for_itself(self.slots.pid, tid) for tid in polls)
 
     @property
     def over(self) -> bool:
@@ -150,17 +157,20 @@ class Watch:
 
     def _judge(self, process: _Process) -> None:
         """Look closely: with stacks, names and the source. Say what is sure."""
-        from headway.trace.findings import Deadlock, Stuck
+        from headway.trace.findings import Deadlock, LoopStuck, Stuck
         from headway.trace.locks import locks_of
         from headway.trace.model import Trace
 
         trace = Trace(self._directory, records=False)
         runs = {one.pid for one in trace.processes if one.runs}
         locks = locks_of(trace)
-        for finding in (*Deadlock().find(trace, [], locks), *Stuck().find(trace, [], locks)):
-            threads = [thread for thread in trace.threads if thread.id in finding.units]
-            key = (finding.kind.value, process.slots.pid, frozenset(thread.tid for thread in threads))
-            if key not in self._told and {thread.pid for thread in threads} == {process.slots.pid} <= runs:
+        found = (
+            one for finder in (Deadlock(), Stuck(), LoopStuck()) for one in finder.find(trace, [], locks)
+        )
+        for finding in found:
+            units = [trace.unit(number) for number in finding.units]
+            key = (finding.kind.value, process.slots.pid, frozenset(one.start_ns for one in units))
+            if key not in self._told and {one.pid for one in units} == {process.slots.pid} <= runs:
                 self._told.add(key)
                 self._tell(trace, finding, locks, process.slots.pid)
 

@@ -10,6 +10,7 @@ from headway.trace.findings.gil_bound import GilBound
 from headway.trace.findings.leaked import Leaked
 from headway.trace.findings.lock_convoy import LockConvoy
 from headway.trace.findings.loop_blocked import LoopBlocked
+from headway.trace.findings.loop_stuck import LoopStuck
 from headway.trace.findings.oversubscribed import Oversubscribed
 from headway.trace.findings.pool_starved import PoolStarved
 from headway.trace.findings.serial import Serial
@@ -28,6 +29,7 @@ __all__ = [
     "Leaked",
     "LockConvoy",
     "LoopBlocked",
+    "LoopStuck",
     "Oversubscribed",
     "PoolStarved",
     "Serial",
@@ -46,6 +48,7 @@ class Finder(Protocol):
 FINDERS: tuple[Finder, ...] = (
     Deadlock(),
     Stuck(),
+    LoopStuck(),
     GilBound(),
     LockConvoy(),
     LoopBlocked(),

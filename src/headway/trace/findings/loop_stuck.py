@@ -1,0 +1,144 @@
+"""deadlock and stuck, of the tasks of event loops: while the program runs, since only then the kernel can be asked."""
+
+from __future__ import annotations
+
+from headway.trace.figures import count, duration
+from headway.trace.findings.finding import Finding
+from headway.trace.format import Kind
+from headway.trace.gil import Gil
+from headway.trace.locks import Lock
+from headway.trace.loop_still import LoopStill, still_loops
+from headway.trace.model import Trace
+from headway.trace.stacks import own_frame, short_path
+from headway.trace.tasks import Task
+from headway.units import FindingKind, Severity
+
+_TOLD = 8
+"""So many tasks are told one by one."""
+_WAITS_FOR = {
+    Kind.LOCK: "a lock",
+    Kind.CONDITION: "a condition",
+    Kind.EVENT: "an event",
+    Kind.QUEUE: "a queue",
+    Kind.JOIN: "other tasks",
+    Kind.FUTURE: "a future",
+}
+_SURE = (
+    "all tasks wait, their event loop has no timer and looks at no socket but its own, and no other thread of the "
+    "process can do anything"
+)
+
+
+class LoopStuck:
+    """Finds tasks of asyncio that wait for each other for ever.
+
+    It must be sure that nothing can let one of them go on (`loop_still.still_loops`). Then tasks of which each waits
+    for the next one are a `deadlock`: for its end, or for a lock that it holds where it stands, as the source says.
+    If there are none, the tasks are `stuck`, unless the program may wait for Ctrl-C.
+    """
+
+    def find(self, trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
+        """See `Finder`."""
+        found = []
+        for still in still_loops(trace):
+            circles = still.circles()
+            found += [_deadlock(still, circle) for circle in circles]
+            if not circles and not still.patient:
+                found.append(_stuck(still))
+        return found
+
+
+def _deadlock(still: LoopStill, circle: tuple[Task, ...]) -> Finding:
+    waited_ns = still.process.end_ns - max(task.since_ns for task in circle)
+    names = (
+        ", ".join(f"`{task.name}`" for task in circle[:3])
+        if len(circle) != 2
+        else (f"`{circle[0].name}` and `{circle[1].name}`")
+    )
+    if len(circle) == 1:
+        sentence = f"task {names}{_whose(still)} waits for a lock that it holds itself"
+    else:
+        more = f" and {count(len(circle) - 3, 'more')}" if len(circle) > 3 else ""
+        sentence = f"{len(circle)} tasks{_whose(still)} wait for each other: {names}{more}"
+    behind = len(still.tasks) - len(circle)
+    return Finding(
+        kind=FindingKind.DEADLOCK,
+        severity=Severity.ERROR,
+        sentence=f"{sentence}, for {duration(waited_ns)}",
+        evidence=[
+            *(_told(still, task) for task in circle[:_TOLD]),
+            *([f"{count(behind, 'more task')} cannot go on, either"] if behind else []),
+            _SURE,
+        ],
+        advice=_advice(still, circle),
+        start_ns=max(task.since_ns for task in circle),
+        end_ns=still.process.end_ns,
+        weight_ns=waited_ns * len(circle),
+        units=[task.id for task in circle],
+        where=_where(circle),
+    )
+
+
+def _stuck(still: LoopStill) -> Finding:
+    tasks = tuple(still.tasks.values())
+    waited_ns = still.process.end_ns - max(task.since_ns for task in tasks)
+    whose = _whose(still)
+    which = f"all {len(tasks)} tasks{whose} wait" if len(tasks) > 1 else f"the only task{whose} waits"
+    return Finding(
+        kind=FindingKind.STUCK,
+        severity=Severity.WARNING,
+        sentence=f"{which} for what only another one of them could do, for {duration(waited_ns)}",
+        evidence=[*_groups(still, tasks), _SURE],
+        advice="look for the task that should have released, put, set or notified: it has ended, or waits itself",
+        start_ns=max(task.since_ns for task in tasks),
+        end_ns=still.process.end_ns,
+        weight_ns=waited_ns,
+        units=[task.id for task in tasks],
+        where=_where(tasks),
+    )
+
+
+def _groups(still: LoopStill, tasks: tuple[Task, ...]) -> list[str]:
+    """Each task, or the first of those that wait at the same place."""
+    groups: dict[object, list[Task]] = {}
+    for task in tasks:
+        groups.setdefault((task.waits_for, task.stack, task.awaits), []).append(task)
+    told = []
+    for group in list(groups.values())[:_TOLD]:
+        like = f" and {count(len(group) - 1, 'more task')} like it" if len(group) > 1 else ""
+        told.append(_told(still, group[0], like))
+    if len(groups) > _TOLD:
+        told.append(f"and others at {count(len(groups) - _TOLD, 'more place')}")
+    return told
+
+
+def _told(still: LoopStill, task: Task, like: str = "") -> str:
+    owner = still.owners.get(task.number)
+    cwd = still.trace.meta.cwd
+    if owner is None:
+        told = _WAITS_FOR[task.waits_for or Kind.FUTURE]
+    elif owner.hold is None:
+        told = f"the end of task `{owner.task.name}`"
+    else:
+        hold = owner.hold
+        at = f"{short_path(hold.file, cwd)}:{hold.line}"
+        told = f"`{hold.name}`, which task `{owner.task.name}` holds by `{hold.text}` at {at}, as the source says"
+    own = own_frame(task.stack)
+    place = f"; at {short_path(own.file, cwd)}:{own.line} {own.function}" if own is not None else ""
+    return f"task `{task.name}`{like} waits for {told}{place}"
+
+
+def _whose(still: LoopStill) -> str:
+    several = len(still.trace.processes) > 1
+    return f" of process {still.process.pid}, {still.process.name}," if several else ""
+
+
+def _where(tasks: tuple[Task, ...]) -> list[str]:
+    own = [own_frame(task.stack) for task in tasks]
+    return list(dict.fromkeys(frame.where for frame in own if frame is not None))
+
+
+def _advice(still: LoopStill, circle: tuple[Task, ...]) -> str:
+    if any(still.owners[task.number].hold is None for task in circle):
+        return "a task that awaits another must not be awaited by it, nor hold what it needs"
+    return "take these locks in the same order everywhere"

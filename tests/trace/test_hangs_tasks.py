@@ -1,0 +1,143 @@
+"""Tasks of asyncio that wait for each other for ever are told while they do; those that only seem to are not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hanging import STILL_S, Run, functions, start, wait_for_start, wait_for_verdict
+from headway.trace.report import as_dict
+from observed import program_of
+from tracing import PROGRAMS
+
+pytestmark = [
+    pytest.mark.native,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(
+        not os.path.exists("/proc/self/syscall"),
+        reason="not for a kernel that does not say in which call a thread is",
+    ),
+]
+
+DEADLOCKS = {
+    "abba": {"Task-2", "Task-3"},
+    "circle_of_awaits": {"t0", "t1", "t2"},
+    "lock_and_await": {"Task-1", "works"},
+}
+"""The tasks of each circle."""
+STUCK = {
+    "queue_that_nobody_fills": {"Task-1", "reader 0", "reader 1", "reader 2"},
+    "own_lock": {"Task-1"},
+    "beside_an_idle_pool": {"Task-1"},
+}
+LOOKS = functions("task_lookalikes")
+
+
+@pytest.fixture(scope="module")
+def all_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
+    """All programs at once: they do nothing, and each needs some seconds for that."""
+    folder = tmp_path_factory.mktemp("hangs")
+    runs = {way: start("task_hangs", way, folder=folder / f"h-{way}") for way in DEADLOCKS | STUCK}
+    runs |= {way: start("task_lookalikes", way, "1000", folder=folder / f"l-{way}") for way in LOOKS}
+    try:
+        wait_for_start(runs.values())
+        time.sleep(STILL_S)
+        yield runs
+    finally:
+        for run in runs.values():
+            run.clear()
+
+
+def names(run: Run, finding: dict[str, Any]) -> set[str]:
+    units = as_dict(run.directory)["units"]
+    return {units[number - 1]["name"] for number in finding["units"]}
+
+
+def test_every_way_to_hang_is_tested() -> None:
+    assert sorted(DEADLOCKS | STUCK) == sorted(functions("task_hangs"))
+
+
+@pytest.mark.parametrize("way", DEADLOCKS | STUCK)
+def test_tasks_that_hang_are_told_once_while_they_hang(way: str, all_runs: dict[str, Run]) -> None:
+    run, kind = all_runs[way], "deadlock" if way in DEADLOCKS else "stuck"
+    wait_for_verdict(run)
+    (found,) = run.found()
+
+    assert found["kind"] == kind
+    assert names(run, found) == (DEADLOCKS | STUCK)[way]
+    assert found["where"]
+    assert run.end(killed=True) == -signal.SIGKILL
+    assert run.told() == [kind], run.stderr
+    # What the kernel said of its loop is not in the trace; what was told while it ran is.
+    assert run.found() == []
+    assert f"{kind} " in run.stderr.rsplit("killed by SIGKILL", 1)[1]
+
+
+def test_a_deadlock_of_tasks_names_the_locks_and_where_they_were_taken(all_runs: dict[str, Run]) -> None:
+    wait_for_verdict(all_runs["abba"])
+    told = " ".join(all_runs["abba"].stderr.split())
+
+    assert "deadlock: 2 tasks wait for each other: `Task-2` and `Task-3`, for " in told
+    assert "task `Task-2` waits for `two`, which task `Task-3` holds by `async with two` at " in told
+    assert "task `Task-3` waits for `one`, which task `Task-2` holds by `async with one` at " in told
+    assert "1 more task cannot go on, either" in told
+    assert "hint: take these locks in the same order everywhere" in told
+
+
+@pytest.mark.parametrize("way", LOOKS)
+def test_tasks_that_only_seem_to_hang_are_not_told(way: str, all_runs: dict[str, Run]) -> None:
+    run = all_runs[way]
+    live = run.found()
+
+    assert run.process.poll() is None, run.stderr
+    assert run.end(killed=True) == -signal.SIGKILL
+    assert (run.told(), live, run.found()) == ([], [], [])
+
+
+@pytest.mark.parametrize("way", LOOKS)
+def test_tasks_that_only_seem_to_hang_go_on_by_themselves(way: str) -> None:
+    command = [sys.executable, str(PROGRAMS / "task_lookalikes.py"), way, "0.1"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert ended.stdout == "started\ndone\n"
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        "await asyncio.Event().wait()",
+        "await asyncio.get_running_loop().create_future()",
+        "await asyncio.gather(asyncio.Queue().get(), asyncio.sleep(0))",
+    ],
+)
+def test_a_program_that_waits_for_ctrl_c_is_not_stuck(waits: str, tmp_path: Path) -> None:
+    program = tmp_path / "waits.py"
+    program.write_text(
+        "import asyncio\n"
+        "async def main():\n"
+        "    print('started', flush=True)\n"
+        f"    {waits}\n"
+        "try:\n"
+        "    asyncio.run(main())\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped')\n"
+    )
+    run = start(str(program.with_suffix("")), folder=tmp_path / "run")
+    try:
+        wait_for_start([run])
+        time.sleep(STILL_S)
+        assert (run.told(), run.found()) == ([], [])
+        os.kill(program_of(run.process.pid), signal.SIGINT)
+        assert run.end(killed=False) == 0
+        assert run.stdout == "started\nstopped\n"
+    finally:
+        run.clear()
