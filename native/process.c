@@ -54,7 +54,9 @@ static void in_child(void)
                                                         HW_FLAG_FREE_THREADED | HW_FLAG_STACKS |
                                                         HW_FLAG_TASKS)),
                       __ATOMIC_RELAXED);
-    __atomic_fetch_or(&hw.header->flags, parent_flags & (HW_FLAG_HANDLERS | HW_FLAG_ON_SIGNAL | HW_FLAG_CHILDREN_IGNORED), __ATOMIC_RELAXED); /* they are inherited */
+    __atomic_fetch_or(&hw.header->flags,
+                      parent_flags & (HW_FLAG_HANDLERS | HW_FLAG_ON_SIGNAL | HW_FLAG_CHILDREN_IGNORED),
+                      __ATOMIC_RELAXED); /* they are inherited */
     hw_thread_first();
     gil = hw_gil_after_fork(gil);
     if (hw_self.slot != NULL && gil != 0) {
