@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Callable
 
@@ -21,6 +22,11 @@ class Pretended(Backend):
 
     def __init__(self) -> None:
         self.workers = 0
+        self.there = 0
+
+    @property
+    def at_hand(self) -> int:
+        return self.there
 
     def submit(self, batch: object) -> None:
         raise NotImplementedError
@@ -88,6 +94,24 @@ def test_the_next_climb_goes_on_where_the_last_one_ended(fn: Callable[[], None])
     climb(fn, lambda workers: workers * 100.0, left_ns=4.0 * SECOND)
     assert climb(fn, lambda workers: 12_800.0) == [MOST, 4 * FIRST]
     assert climb(fn, lambda workers: 12_800.0) == [4 * FIRST, MOST, 4 * FIRST]
+
+
+def test_the_next_climb_begins_with_what_its_calls_are_worth(fn: Callable[[], None]) -> None:
+    climb(fn, lambda workers: workers * 100.0, left_ns=4.0 * SECOND)
+
+    def first(left_ns: float, at_hand: int) -> int:
+        backend = Pretended()
+        backend.there = at_hand
+        Climb(fn, backend, None, 10_000_000, left_ns, lambda _: None)
+        return backend.workers
+
+    # 1000 calls in 4 rounds, or in 3 if so many threads are there; then 100 calls in 2 rounds, or in one.
+    assert first(10.0 * SECOND, 0) == first(10.0 * SECOND, 128) == 250
+    assert first(10.0 * SECOND, 512) == 334
+    assert first(1.0 * SECOND, 0) == 50
+    assert first(1.0 * SECOND, 512) == 100
+    assert first(0.1 * SECOND, 512) == first(0.0, 512) == FIRST
+    assert first(math.inf, 0) == MOST
 
 
 def test_a_step_that_came_too_late_to_be_looked_at_is_taken_again_only_by_a_longer_map(

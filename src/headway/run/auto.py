@@ -132,9 +132,18 @@ class Auto:
         opened: Where backends come from.
         inline: Whether calls may run in the thread that submits them.
         stops: Whether calls must be stoppable, since they have a time limit: then it is processes.
+        length: How many calls there will be, if that is known.
     """
 
-    def __init__(self, fn: Callable[..., Any], opened: Opened, *, inline: bool, stops: bool = False) -> None:
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        opened: Opened,
+        *,
+        inline: bool,
+        stops: bool = False,
+        length: int | None = None,
+    ) -> None:
         self._fn = fn
         self._opened = opened
         self._inline = inline
@@ -162,7 +171,7 @@ class Auto:
         elif inline and (before_ns := call_ns_before(fn)) is not None:
             self._measured_ns = 0  # nothing has been: if it waits no more, that is found at once
             self._before_ns = before_ns
-            self._climb_on(before_ns, None)
+            self._climb_on(before_ns, None if length is None else length * before_ns)
         elif inline:
             self._go("serial", None, self._measure)
         else:

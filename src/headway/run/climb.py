@@ -24,8 +24,10 @@ USED = 0.5
 """More threads may help if at least so many of those that are there have a call."""
 FULL = 0.9
 """Threads that use this part of a core or more may be held back by the GIL."""
-THREAD_NS = 200_000
+THREAD_NS = 120_000
 """What it costs to start a thread."""
+AT_HAND_NS = 50_000
+"""What it costs to have a thread that is there begin, and leave."""
 
 
 class _Reached(NamedTuple):
@@ -62,8 +64,9 @@ class Climb:
         backend: The threads.
         fixed: The number that the user asked for, which is kept.
         call_ns: How long a call takes.
-        left_ns: How long the calls that are left take together; infinite if that is not known, None if not even a
-            call has been measured, so that it begins with as many threads as the last one ended with.
+        left_ns: How long the calls that are left take together; infinite if that is not known, None if none has
+            been measured and their number is not known, so that it begins with as many threads as the last one
+            ended with.
         why: Gets the reason of each step.
     """
 
@@ -89,7 +92,11 @@ class Climb:
         if known is not None:
             workers = known.workers
             if left_ns is not None and not known.over:
-                workers = max(min(MOST, STEP * workers, _worth(left_ns)), FIRST)
+                workers = max(min(MOST, STEP * workers, _worth(left_ns, backend.at_hand)), FIRST)
+                # If all calls take the same time, so many are done in as many rounds.
+                if not math.isinf(left_ns):
+                    calls = max(math.ceil(left_ns / call_ns), 1)
+                    workers = max(math.ceil(calls / math.ceil(calls / workers)), FIRST)
             rate = f"{known.rate:.3g} calls/s"
             why(f"threads: calls waited the last time, {known.workers} gave {rate}: now {fixed or workers}")
         self._backend.resize(fixed or workers)
@@ -121,7 +128,7 @@ class Climb:
             return True
         tried_ns = best.tried_ns if workers == best.workers else 0.0
         self._remember(reached._replace(tried_ns=tried_ns))
-        more = min(MOST, STEP * workers, max(workers, _worth(left_ns)))
+        more = min(MOST, STEP * workers, max(workers, _worth(left_ns, self._backend.at_hand)))
         if more >= 2 * workers and (left_ns > 2 * tried_ns or math.isinf(left_ns)):
             self._remember(reached._replace(tried_ns=left_ns))
             self._why(f"threads: {workers} gave {rate:.3g} calls/s, trying {more}")
@@ -134,6 +141,14 @@ class Climb:
         _reached[self._key] = reached
 
 
-def _worth(left_ns: float) -> int:
-    """With how many threads the start of these and what is left of the calls take least time together."""
-    return MOST if math.isinf(left_ns) else int(math.sqrt(left_ns / THREAD_NS))
+def _worth(left_ns: float, at_hand: int) -> int:
+    """With how many threads the start of these and what is left of the calls take least time together.
+
+    Args:
+        left_ns: What is left.
+        at_hand: So many threads are there.
+    """
+    if math.isinf(left_ns):
+        return MOST
+    of_those = int(math.sqrt(left_ns / AT_HAND_NS))
+    return of_those if of_those <= at_hand else max(at_hand, int(math.sqrt(left_ns / THREAD_NS)))

@@ -145,7 +145,7 @@ def map(  # noqa: A001 (it is headway.map, beside the built-in one)
     plan = Plan(
         plan_items,
         length,
-        lambda loop: [options.stage(fn, star=star, loop=loop, inline=loop is None)],
+        lambda loop: [options.stage(fn, star=star, loop=loop, inline=loop is None, length=length)],
         [(fn, on)],
     )
     return Results(plan, open_progress(progress, name))

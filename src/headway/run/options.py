@@ -155,7 +155,13 @@ class StageOptions:
         return retry if retry.times else None
 
     def stage(
-        self, fn: Callable[..., Any], *, star: bool, loop: asyncio.AbstractEventLoop | None, inline: bool
+        self,
+        fn: Callable[..., Any],
+        *,
+        star: bool,
+        loop: asyncio.AbstractEventLoop | None,
+        inline: bool,
+        length: int | None = None,
     ) -> Stage:
         """The stage that runs `fn` so.
 
@@ -164,10 +170,11 @@ class StageOptions:
             star: Whether an item is a tuple of arguments.
             loop: The event loop whose task reads the results, if it is one.
             inline: Whether calls may run in the reader's thread.
+            length: How many calls there will be, if that is known.
         """
         return Stage(
             fn,
-            choose(fn, self, loop=loop, inline=inline, awaited=False),
+            choose(fn, self, loop=loop, inline=inline, awaited=False, length=length),
             star=star,
             ordered=self.ordered,
             on_error=self.on_error,
@@ -184,6 +191,7 @@ def choose(
     loop: asyncio.AbstractEventLoop | None,
     inline: bool,
     awaited: bool,
+    length: int | None = None,
 ) -> Choice:
     """The backend for a function, or what will choose it.
 
@@ -193,6 +201,7 @@ def choose(
         loop: The event loop whose task reads the results, if it is one.
         inline: Whether calls may run in the reader's thread.
         awaited: Whether the program waits for the calls before it ends.
+        length: How many calls there will be, if that is known.
 
     Raises:
         UsageError: The options do not go together.
@@ -207,6 +216,7 @@ def choose(
             # A scope can end the wait for a call, but no call that runs in the reader's own thread.
             inline=inline and not options.in_workers and CURRENT.get() is None,
             stops=options.stops,
+            length=length,
         )
     if loans:
         return Fixed(loans.get("asyncio"), owned=True)

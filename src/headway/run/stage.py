@@ -34,7 +34,7 @@ class _Slot:
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        self.missing = len(batch)
+        self.missing = len(batch.items)
         self.next = 0
         self.parts: dict[int, tuple[list[Any], dict[int, BaseException]]] = {}
         self.tries: dict[int, int] = {}
@@ -255,7 +255,7 @@ class Stage:
 
     def take(self, portion: Portion) -> None:
         """Take in outcomes that came back."""
-        if isinstance(portion.errors.get(0), NotBegun):
+        if portion.errors and isinstance(portion.errors.get(0), NotBegun):
             _, slot, offset = portion.batch.tag
             start = offset + portion.first
             self._left.append((slot, start, start + len(portion.values)))
@@ -336,7 +336,7 @@ class Stage:
             if part is None:
                 return
             head.next += len(part[0])
-            if head.next == len(head.batch):
+            if head.next == len(head.batch.items):
                 self._slots.popleft()
                 head.end()
             self._pass_on(*part)

@@ -52,6 +52,11 @@ class Backend(ABC):
     workers: int
     """How many calls may run at a time."""
 
+    @property
+    def at_hand(self) -> int:
+        """So many workers need not be started before they can do something."""
+        return 0
+
     @abstractmethod
     def submit(self, batch: Batch) -> None:
         """Take a batch. It starts when a worker is free; the order is first come, first served.

@@ -64,9 +64,9 @@ class Duty:
             pass
 
 
-def some_wait() -> bool:
-    """Whether a duty would find a thread that is there."""
-    return bool(_idle) and _kept(threading.Lock())
+def some_wait() -> int:
+    """How many duties would find a thread that is there."""
+    return len(_idle) if _idle and _kept(threading.Lock()) else 0
 
 
 def _kept(lock: object) -> bool:

@@ -47,6 +47,10 @@ class Lent(Backend):
         self._open: set[_Loan] = set()
         self._closed = False
 
+    @property
+    def at_hand(self) -> int:
+        return self._backend.at_hand
+
     def submit(self, batch: Batch) -> None:
         loan = _Loan(batch)
         with self._changed:

@@ -23,7 +23,7 @@ _NO_ERRORS: dict[int, BaseException] = {}
 
 def running(batch: Batch, context: contextvars.Context) -> Single | Running:
     """What a thread is to run."""
-    return Single(batch, context) if len(batch) == 1 else Running(batch, 0, list(batch.items), context)
+    return Single(batch, context) if len(batch.items) == 1 else Running(batch, 0, list(batch.items), context)
 
 
 class Single:

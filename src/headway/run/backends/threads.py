@@ -67,6 +67,10 @@ class Threads(Backend):
         self._initializer_failed: InitializerFailed | None = None
         finish_before_exit(self)
 
+    @property
+    def at_hand(self) -> int:
+        return len(self._threads) + (some_wait() if self._setup.initializer is None else 0)
+
     def submit(self, batch: Batch) -> None:
         with self._lock:
             if self._closed:
