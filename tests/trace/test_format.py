@@ -164,6 +164,16 @@ def test_an_empty_process_file_is_a_note(directory: Path) -> None:
     assert trace.notes == ["process-7-7.hw: ends before its header does (0 bytes)"]
 
 
+@pytest.mark.parametrize("written", [0, 32, 4096])
+def test_a_process_that_was_killed_while_it_began_its_file_is_a_note(directory: Path, written: int) -> None:
+    whole = process_file(directory).read_bytes()
+    begun = bytes(8) + whole[8:written] + bytes(len(whole) - max(written, 8))
+    (directory / "process-7-7.hw").write_bytes(begun)
+    trace = Trace(directory)
+    assert len(trace.processes) == 1
+    assert trace.notes == ["process-7-7.hw: its process has only just begun it, or was killed then"]
+
+
 def test_without_trace_json_the_processes_are_still_read(directory: Path) -> None:
     (directory / "trace.json").unlink()
     trace = Trace(directory)

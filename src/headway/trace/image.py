@@ -44,7 +44,7 @@ _POOL_SUMS = ("queue_ns", "full_queue_ns")
 
 
 class Truncated(Exception):
-    """The file ends before its header does."""
+    """The header is not whole."""
 
 
 class ProcessImage:
@@ -57,7 +57,7 @@ class ProcessImage:
     Raises:
         TraceUnreadable: It is not such a file.
         TraceTooNew: Its format is newer than this reader.
-        Truncated: It ends before its header does, as when its process was killed while making it.
+        Truncated: Its header is not whole, as when its process was killed while making it.
 
     Attributes:
         header: Scalar of `format.HEADER`.
@@ -81,8 +81,10 @@ class ProcessImage:
     def _read(self, fd: int, *, records: bool) -> None:
         self._size = os.fstat(fd).st_size
         raw = os.pread(fd, fmt.HEADER.itemsize, 0)
-        if not raw or (len(raw) < fmt.HEADER.itemsize and fmt.MAGIC.startswith(raw[:8])) or not any(raw):
+        if not raw or (len(raw) < fmt.HEADER.itemsize and fmt.MAGIC.startswith(raw[:8])):
             raise Truncated(f"{self.path.name}: ends before its header does ({len(raw)} bytes)")
+        if not any(raw[:8]):  # it is written last
+            raise Truncated(f"{self.path.name}: its process has only just begun it, or was killed then")
         if raw[:8] != fmt.MAGIC:
             raise TraceUnreadable(
                 f"{self.path}: not a trace file: it starts with {raw[:8]!r}, not {fmt.MAGIC!r}",
