@@ -69,14 +69,14 @@ enum {
     CFUNCTION_METHOD = 16, CFUNCTION_SELF = 24, CFUNCTION_MODULE = 32, /* PyCFunctionObject */
     FUNCTION_CODE = 48, METHOD_FUNCTION = 16,                        /* PyFunctionObject, PyMethodObject */
     DESCR_DEF = 40,                                                  /* PyMethodDescrObject, and its like */
-    TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_VECTORCALL = 56, TYPE_CALL = 128, /* PyTypeObject */
+    TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_VECTORCALL = 56, TYPE_CALL = 128, TYPE_FINALIZE = 392, /* PyTypeObject */
     TYPE_DEALLOC = 48, TYPE_DICT = 288,                              /* tp_dictoffset */
     ASEND_GENERATOR = 16,                                            /* PyAsyncGenASend */
     METHOD_SELF = 24,                                                /* PyMethodObject */
     VAR_SIZE = 16, BYTES_DATA = 32,                                  /* PyVarObject, PyBytesObject */
     STEP_TASK = 16, STEP_ARGUMENT = 24, STEP_SIZE = 32,              /* TaskStepMethWrapper */
 };
-enum { SLOT_TP_CALL = 50 };
+enum { SLOT_TP_CALL = 50, SLOT_TP_FINALIZE = 80 };
 #define ARGUMENTS_OFFSET ((size_t)1 << 63) /* PY_VECTORCALL_ARGUMENTS_OFFSET */
 
 /* A way to read an attribute that is in C, without asking for it by name: 5 ns in place of 50. */

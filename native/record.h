@@ -253,6 +253,7 @@ enum hw_unit_flags {
     HW_UNIT_DROPPED = 16,  /* it was thrown away before it had ended, some time before end_ns */
     HW_UNIT_HUB = 32,      /* the greenlet that is gevent's event loop in its thread */
     HW_UNIT_MAIN = 64,     /* the greenlet that a thread begins with: seen from its first switch on */
+    HW_UNIT_DESTROYED = 128, /* with DROPPED: a task of which asyncio says so itself, exactly at end_ns */
 };
 struct hw_unit {
     uint32_t ready;        /* 1 once the slot can be read */

@@ -19,7 +19,8 @@
 static object task_type, step_type;
 static struct method *wakeup; /* in _asyncio */
 static object (*wakeup_before)(object, object), (*step_before)(object, object, object);
-static struct reader is_done, is_cancelled, exception, name_of;
+static struct reader is_done, is_cancelled, exception, name_of, is_told;
+static void (*finalize_before)(object);
 
 /* Takes the name over. */
 static void name_it(object task, object name)
@@ -220,6 +221,37 @@ bool hw_tasks_of_loop(object loop)
     return watched;
 }
 
+/* ---- it is thrown away ---- */
+
+/* The last reference is gone, or the collector of cycles has it. Where it still waits asyncio says on stderr that it "was
+ * destroyed but it is pending", but not of those that asyncio has made for itself: `_log_destroy_pending`. */
+static void on_finalize(object task)
+{
+    if (hw_in_main()) {
+        const struct hw_live *live = hw_unit_find(task);
+        hw_out();
+        object told = UNLIKELY(live != NULL) && !live->runs ? hw_read(&is_told, task) : NULL;
+        if (told == hw__Py_TrueStruct && hw_in_main()) {
+            struct hw_live *its = hw_unit_find(task);
+            if (its != NULL)
+                hw_unit_over(its, hw_now(), HW_UNIT_DROPPED | HW_UNIT_DESTROYED);
+            hw_out();
+        }
+        hw_drop(told);
+    }
+    finalize_before(task);
+}
+
+static void watch_ends(object task)
+{
+    if (hw_PyType_GetSlot(task, SLOT_TP_FINALIZE) != AT(void *, task, TYPE_FINALIZE) ||
+        !hw_reader(task, "_log_destroy_pending", &is_told))
+        return;
+    finalize_before = (void (*)(object))AT(void *, task, TYPE_FINALIZE);
+    if (finalize_before != NULL)
+        AT(void *, task, TYPE_FINALIZE) = (void *)on_finalize;
+}
+
 /* ---- eager tasks: the first step runs while they are made ---- */
 
 /* A factory of eager tasks makes one: its first step runs meanwhile, inside the step of who makes it. */
@@ -276,6 +308,7 @@ bool hw_tasks_of_asyncio(object base_loop, object task, object eager, object mak
     TURN->before.version = 1;
     if (!hw_tasks_of_loop(base_loop))
         return false;
+    watch_ends(task);
     if (eager != NULL && make_eager != NULL) { /* from 3.12 on */
         hw_watch(eager, on_eager, 0, true);
         hw_watch(make_eager, on_factory, 0, true);

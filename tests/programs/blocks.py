@@ -1,6 +1,7 @@
 """Records one block after the other, and prints what was found in each. What begins with `no_` leaves nothing."""
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -131,6 +132,16 @@ def no_loop_that_is_kept_from_nobody() -> None:
 
 async def task_that_waits() -> None:
     kept.append(asyncio.create_task(asyncio.Event().wait(), name="forgotten"))  # made here
+    await asyncio.sleep(0.01)
+
+
+async def task_that_is_lost() -> None:
+    async def answer() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    asyncio.create_task(answer(), name="lost")  # noqa: RUF006 # made here
+    await asyncio.sleep(0.01)
+    gc.collect()
     await asyncio.sleep(0.01)
 
 

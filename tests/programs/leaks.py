@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import queue
@@ -251,6 +252,30 @@ def no_tasks_that_their_maker_cancels() -> None:
             task.cancel()
 
     asyncio.run(main())
+
+
+def task_without_a_reference() -> None:
+    async def answer() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        asyncio.create_task(answer(), name="lost")  # noqa: RUF006 # made here
+        await asyncio.sleep(0.01)
+        gc.collect()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+
+def no_tasks_that_outlive_their_loop() -> None:
+    async def main() -> None:
+        asyncio.create_task(asyncio.Event().wait())  # noqa: RUF006
+        await asyncio.sleep(0.01)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+    gc.collect()
 
 
 # --- greenlets

@@ -35,6 +35,7 @@ FOUND = {
     ),
     "blocked_loop": ("loop-blocked", "task `Task-"),
     "task_that_waits": ("leaked", "task `forgotten`, made at {}, had not ended when the block did"),
+    "task_that_is_lost": ("leaked", "task `lost`, made at {}, was thrown away while it waited"),
     "process_that_runs": ("leaked", "process "),
     "deadlock": ("deadlock", "2 threads of process "),
 }
@@ -168,5 +169,6 @@ def test_the_first_look_reads_the_format_as_the_reader_does() -> None:
     assert header["units"][1] == left.UNITS_AT
     assert (left.TASK, left.GREENLET) == (InnerKind.TASK, InnerKind.GREENLET)
     assert InnerFlag.MANY | InnerFlag.HUB | InnerFlag.MAIN == left.NOT_ITS_OWN
+    assert left.DESTROYED == InnerFlag.DESTROYED
     assert (left.LOCK, left.OTHER) == (Kind.LOCK, Kind.OTHER)
     assert left.LONG_NS == loop_blocked.LONG_NS

@@ -126,6 +126,7 @@ class InnerFlag(IntFlag):
     DROPPED = 16
     HUB = 32
     MAIN = 64
+    DESTROYED = 128
 
 
 class PoolKind(IntEnum):

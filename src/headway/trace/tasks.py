@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _KINDS = {InnerKind.TASK: UnitKind.TASK, InnerKind.GREENLET: UnitKind.GREENLET}
-_FLAGS = 127
+_FLAGS = 255
 _OF_THREAD = InnerFlag.HUB | InnerFlag.MAIN
 
 
@@ -39,9 +39,11 @@ class Task(Unit):
         outcome: `done`, `failed`, `cancelled`, `dropped` (thrown away before it had ended, some time before
             `end_ns`), or None: it had not ended by itself.
         seen_late: What it did before `start_ns` is not known.
+        destroyed: It was dropped at `end_ns` while it waited, and asyncio has said so.
         steps: How often it was given its loop.
         loop_ns, longest_ns: How long it had it: all steps, and the longest.
-        stack: Of one that had not ended: its coroutines where it waits, or waited last, innermost first.
+        stack: Of one that had not ended, or was destroyed: its coroutines where it waits, or waited last, innermost
+            first.
         awaits: Entry of the task that it waits for, when it waits for one.
         waits_for: Kind of the wait that had not ended; None: there is none.
         since_ns: When its last state began.
@@ -55,6 +57,7 @@ class Task(Unit):
     created: tuple[Frame, ...]
     outcome: str | None
     seen_late: bool
+    destroyed: bool
     steps: int
     loop_ns: int
     longest_ns: int
@@ -125,10 +128,11 @@ def tasks_of(
             created=stacks[int(entry["create_stack"])],
             outcome=outcome(flags) if own_end and not flags & _OF_THREAD else None,
             seen_late=bool(flags & InnerFlag.LATE),
+            destroyed=bool(flags & InnerFlag.DESTROYED),
             steps=int(entry["steps"]),
             loop_ns=int(entry["loop_ns"]),
             longest_ns=int(entry["longest_ns"]),
-            stack=stacks[int(entry["stack"])] if not own_end else (),
+            stack=stacks[int(entry["stack"])] if not own_end or flags & InnerFlag.DESTROYED else (),
             awaits=int(entry["on"]) if waits and int(entry["on"]) != NOBODY else None,
             waits_for=Kind(int(entry["state"])) if waits else None,
             since_ns=int(entry["since_ns"]),

@@ -23,6 +23,7 @@ UNIT = struct.Struct("<12I4Q4I2Q")
 TASK, GREENLET = 1, 2
 NOT_ITS_OWN = 1 | 32 | 64
 """Flags: it stands for many; it is a hub; it is what its thread began with."""
+DESTROYED = 128
 LOCK, OTHER = 6, 15
 """Kinds of states: from the first to the last in which a unit waits."""
 LONG_NS = 100_000_000
@@ -65,12 +66,14 @@ class Left:
         inner: Numbers of tasks and greenlets that wait.
         processes: Their pids.
         long: There may be a step that kept its event loop for long.
+        lost: There may be a task that was thrown away while it waited.
     """
 
     threads: tuple[int, ...]
     inner: tuple[int, ...]
     processes: tuple[int, ...]
     long: bool
+    lost: bool
 
     @property
     def outlives(self) -> bool:
@@ -78,7 +81,7 @@ class Left:
         return bool(self.threads or self.processes)
 
     def __bool__(self) -> bool:
-        return bool(self.outlives or self.inner or self.long)
+        return bool(self.outlives or self.inner or self.long or self.lost)
 
 
 class InnerSlots:
@@ -166,15 +169,16 @@ def left(inner: InnerSlots, start_ns: int, oldest_ns: int, threads: list[int], p
     Raises:
         OSError: The file cannot be read.
     """
-    left_inner, long = [], False
+    left_inner, long, lost = [], False, False
     for number, unit in inner.read(min(start_ns, oldest_ns or start_ns)):
         if unit.end_ns and unit.end_ns < start_ns:
             continue
+        lost |= bool(unit.flags & DESTROYED) and unit.created_ns >= start_ns
         long |= unit.longest_ns >= LONG_NS and unit.kind in (TASK, GREENLET)
         waits = not unit.end_ns and LOCK <= unit.state <= OTHER and unit.begun_ns
         if waits and unit.created_ns >= start_ns and _told(unit):
             left_inner.append(number)
-    return Left(tuple(threads), tuple(left_inner), tuple(processes), long)
+    return Left(tuple(threads), tuple(left_inner), tuple(processes), long, lost)
 
 
 def _told(unit: Inner) -> bool:

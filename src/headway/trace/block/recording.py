@@ -38,6 +38,7 @@ class Recording:
 
     - `leaked`: a thread, an executor, a task, a greenlet or a process that the block has made and that had not ended.
       A thread or process has a second to end. What libraries make for themselves does not count.
+    - Also `leaked`: a task that was thrown away while it waited, since nothing had a reference to it.
     - `loop-blocked`: a task or greenlet that kept its loop for 100 ms while others could have gone on.
     - `deadlock`: threads that wait for each other for ever. From Python 3.14 on a lock does not tell its owner, and
       they are `leaked`.

@@ -11,6 +11,7 @@ from pathlib import Path
 from headway.trace.block.left import Left
 from headway.trace.figures import count
 from headway.trace.findings import Deadlock, Finding
+from headway.trace.findings.destroyed import destroyed
 from headway.trace.findings.loop_blocked import blocked_by
 from headway.trace.format import Kind
 from headway.trace.locks import locks_of
@@ -64,6 +65,8 @@ def findings_of(path: Path, start_ns: int, end_ns: int, remains: Left) -> list[F
             if step.thread.image_index == index and step.start_ns >= start_ns and step.start_ns < end_ns
         ]
         found += blocked_by(trace, Steps(mine, [], {}))
+    if remains.lost:
+        found += destroyed(trace, since_ns=start_ns, image_index=index)
     if remains.outlives or remains.inner:
         found += _left(trace, index, start_ns, end_ns, remains)
     return found

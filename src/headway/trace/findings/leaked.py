@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from headway.trace.figures import count, duration
+from headway.trace.findings.destroyed import destroyed
 from headway.trace.findings.finding import Finding
 from headway.trace.findings.pile import COUNT, IDLE, POOLS, Thing, idle_ns, piled
 from headway.trace.findings.unreaped import unreaped
@@ -57,12 +58,13 @@ class Leaked:
     job, has made: what the callback of a connection makes lives as long as that. None is judged where half as many
     units of the process wait for input as are in the pile: they may belong to connections that are open.
 
-    Processes do not pile up like this: see `unreaped.unreaped`.
+    Processes do not pile up like this: see `unreaped.unreaped`. Nor do tasks that were thrown away, of which each is
+    one too many: see `destroyed.destroyed`.
     """
 
     def find(self, trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
         """See `Finder`."""
-        found: list[Finding] = []
+        found = destroyed(trace)
         for process in trace.processes:
             for image_end in process.image_ends:
                 one = _Image(trace, process, *image_end[:2])
