@@ -67,7 +67,7 @@ def test_what_comes_soon_is_taken(use: Callable[[Clock], Any]) -> None:
 
 def test_after_a_look_in_vain_it_sleeps_some_times(use: Callable[[Clock], Any]) -> None:
     one, clock = after(1000, use), use(Clock(comes_ns=10 * SPIN_NS))
-    for rest in (1, 2, 4, 8, 16, 32, 64, REST):
+    for rest in (1, 4, 16, REST, REST):
         clock.now_ns = 0
         assert one.look(clock, 0) is None
         assert SPIN_NS < clock.now_ns < 2 * SPIN_NS

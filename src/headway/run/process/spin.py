@@ -27,8 +27,9 @@ CROWDED_NS = 20_000
 """One look takes a microsecond or two. If it takes so long somebody else wanted the core, or the GIL."""
 
 REST = 64
-"""At most so many waits are spent asleep after a look in vain: each time twice as many as the last time, half as many
-after a look that was not."""
+"""At most so many waits are spent asleep after a look in vain: four times as many as the last time, and half as many
+after a look that was not. So it looks where two of three are not in vain; one in vain costs twice what others win.
+"""
 
 NOW = _socket.MSG_CMSG_CLOEXEC | _socket.MSG_DONTWAIT
 """For `Inbox.fill`: do not wait."""
@@ -73,7 +74,7 @@ class Spin:
                 now_ns = clock()
                 if now_ns > end_ns or now_ns - at_ns > CROWDED_NS:
                     self._rest = self._pause
-                    self._pause = min(2 * self._pause, REST)
+                    self._pause = min(4 * self._pause, REST)
                     return None
                 at_ns = now_ns
             else:
