@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 import time
@@ -13,6 +14,8 @@ import pytest
 
 import headway
 from headway.run.backends import hands
+from headway.run.backends.threads import Threads
+from headway.run.batch import Batch, Portion
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +115,42 @@ def test_after_a_fork_the_child_has_threads_of_its_own() -> None:
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_threads_that_need_not_wait_for_more_are_there_before_the_pool_closes() -> None:
+    done: queue.SimpleQueue[Portion] = queue.SimpleQueue()
+    together = threading.Barrier(3)
+    pool = Threads(3)
+    pool.expect_no_more()
+    for _ in range(3):
+        pool.submit(Batch(lambda _: together.wait(30), [0], done.put))
+    for _ in range(3):
+        assert not done.get(timeout=30).errors
+    settle(3)
+    assert not pool._threads
+    pool.submit(Batch(abs, [-1], done.put))  # which was not expected
+    assert done.get(timeout=30).values == [1]
+    pool.close()
+    assert not pool._threads
+
+
+def test_batches_that_come_while_threads_leave_are_run() -> None:
+    done: queue.SimpleQueue[Portion] = queue.SimpleQueue()
+    pool = Threads(2)
+    pool.expect_no_more()
+    for number in range(3000):
+        pool.submit(Batch(abs, [-number], done.put))
+        if number % 3 == 0:
+            assert done.get(timeout=30).values
+    for _ in range(2000):
+        assert done.get(timeout=30).values
+    pool.close()
+
+
+def test_a_pool_that_is_not_only_for_a_map_keeps_its_threads() -> None:
+    pool = Threads(2)
+    for _ in range(3):
+        assert list(headway.map(abs, range(100), on=pool)) == list(range(100))
+    assert not pool._no_more
+    assert pool._threads
+    pool.close()

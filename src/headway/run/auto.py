@@ -184,6 +184,10 @@ class Auto:
         """The reasons for each choice, in order."""
         return list(self._why)
 
+    def expect_no_more(self) -> None:
+        """Tell the backend; a loan does not pass it on."""
+        self.backend.expect_no_more()
+
     def close(self, *, wait: bool, abort: bool) -> None:
         """Close all backends that were tried."""
         self._opened.close(wait=wait, abort=abort)

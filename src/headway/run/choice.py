@@ -33,6 +33,9 @@ class Choice(Protocol):
     def rescue(self, error: BaseException) -> bool:
         """Whether a call is to run again, on what is `backend` then: it was never begun, it could not be sent."""
 
+    def expect_no_more(self) -> None:
+        """The input has ended: tell what is `backend` now, if it is here for this alone."""
+
     def close(self, *, wait: bool, abort: bool) -> None:
         """Close each backend that it has opened."""
 
@@ -67,6 +70,11 @@ class Fixed:
     def rescue(self, error: BaseException) -> bool:
         """What was asked for is kept."""
         return False
+
+    def expect_no_more(self) -> None:
+        """Tell the backend, if it is ours."""
+        if self._owned:
+            self.backend.expect_no_more()
 
     def close(self, *, wait: bool, abort: bool) -> None:
         """Close the backend, if it is ours."""

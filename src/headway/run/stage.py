@@ -36,8 +36,9 @@ class _Slot:
         self.batch = batch
         self.missing = len(batch.items)
         self.next = 0
-        self.parts: dict[int, tuple[list[Any], dict[int, BaseException]]] = {}
-        self.tries: dict[int, int] = {}
+        # Most batches need neither.
+        self.parts: dict[int, tuple[list[Any], dict[int, BaseException]]] | None = None
+        self.tries: dict[int, int] | None = None
 
     def end(self) -> None:
         """Nothing of it will come any more. Without the cycle, its items go now, and not with the garbage of later."""
@@ -198,6 +199,7 @@ class Stage:
                     return True
             if count == 1:
                 return False
+        self.choice.expect_no_more()
         return False
 
     def _begin_left(self) -> None:
@@ -300,9 +302,11 @@ class Stage:
         if self.choice.rescue(error):
             self.tally.done -= 1
             return 0.0
-        tried = slot.tries.get(index, 0) + 1
+        tried = (slot.tries or {}).get(index, 0) + 1
         pause_s = None if self._retry is None else self._retry.again(error, tried)
         if pause_s is not None:
+            if slot.tries is None:
+                slot.tries = {}
             slot.tries[index] = tried
             self.tally.done -= 1
             self.tally.retried += 1
@@ -329,17 +333,22 @@ class Stage:
                 self._slots.remove(slot)
                 slot.end()
             return
-        slot.parts[first] = (values, errors)
-        while self._slots and self.failure is None:
-            head = self._slots[0]
-            part = head.parts.pop(head.next, None)
-            if part is None:
-                return
-            head.next += len(part[0])
-            if head.next == len(head.batch.items):
+        if not self._slots or self._slots[0] is not slot or slot.next != first:  # its turn is to come
+            if slot.parts is None:
+                slot.parts = {}
+            slot.parts[first] = (values, errors)
+            return
+        part: tuple[list[Any], dict[int, BaseException]] | None = (values, errors)
+        while part is not None:
+            slot.next += len(part[0])
+            if slot.next == len(slot.batch.items):
                 self._slots.popleft()
-                head.end()
+                slot.end()
             self._pass_on(*part)
+            if not self._slots or self.failure is not None:
+                return
+            slot = self._slots[0]
+            part = None if slot.parts is None else slot.parts.pop(slot.next, None)
 
     def _pass_on(self, values: list[Any], errors: dict[int, BaseException]) -> None:
         if not errors:

@@ -83,6 +83,10 @@ class Backend(ABC):
         """
         return
 
+    def expect_no_more(self) -> None:
+        """All batches have probably come, and workers need not wait for others; any that comes is run nevertheless."""
+        return
+
     def resize(self, workers: int) -> None:
         """Allow more or fewer calls at a time, from now on. A call that runs is never disturbed."""
         self.workers = workers

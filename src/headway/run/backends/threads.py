@@ -62,6 +62,7 @@ class Threads(Backend):
         # more than needed may be started.
         self._idle: deque[None] = deque()
         self._beginning = False
+        self._no_more = False
         self._closed = False
         self._watch = Watch(self._hand_out)
         self._initializer_failed: InitializerFailed | None = None
@@ -123,6 +124,10 @@ class Threads(Backend):
         self._beginning = False
         del self._threads[number]
 
+    def expect_no_more(self) -> None:
+        # Else it would be woken only to be told to go.
+        self._no_more = self._setup.initializer is None
+
     def resize(self, workers: int) -> None:
         with self._lock:
             self.workers = workers
@@ -181,6 +186,8 @@ class Threads(Backend):
             try:
                 work = self._queue.get_nowait()
             except queue.Empty:
+                if self._no_more and not new and self._left(number):
+                    return
                 self._idle.append(None)
                 try:
                     work = self._queue.get_nowait()  # what was put before the mark has called nobody
@@ -205,6 +212,14 @@ class Threads(Backend):
             self._run(work, name)
             # Else an idle thread keeps the last arguments, and what a batch holds, alive.
             del work
+
+    def _left(self, number: int) -> bool:
+        """Take the thread out, unless there is something to do."""
+        with self._lock:  # who puts something looks how many threads there are under the same lock
+            if not self._queue.empty():
+                return False
+            del self._threads[number]
+            return True
 
     def _begun(self, mine: int) -> None:
         """This thread has begun: start another if more than `mine` batches wait."""
