@@ -165,6 +165,22 @@ async def in_a_task(way: Callable[[], Any]) -> list[dict[str, Any]]:
     return told(recording)
 
 
+def greenlet_at_an_event() -> None:
+    import gevent.event
+
+    def waits() -> None:
+        gevent.event.Event().wait()
+
+    kept.append(gevent.spawn(waits))  # made here
+    gevent.sleep(0.01)
+
+
+def no_greenlet_that_is_joined() -> None:
+    import gevent
+
+    gevent.spawn(gevent.sleep, 0.01).join()
+
+
 # --- processes
 
 
