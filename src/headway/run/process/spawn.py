@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import atexit
+import contextlib
 import fcntl
 import itertools
 import os
@@ -40,6 +41,8 @@ _BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_
 
 GRACE_S = 0.5
 """How long workers may take to end when the program does."""
+RELEASE_S = 0.1
+"""How long it may take then until it is seen that they have ended."""
 
 _all: weakref.WeakSet[Handle] = weakref.WeakSet()
 
@@ -170,10 +173,19 @@ def _at_exit() -> None:
             poller.register(handle.pidfd, select.POLLIN)
             if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 handle.kill()
-            if handle.parked:
-                handle.reap()
         except (OSError, ValueError):  # somebody else let it go
             continue
+    # Those of a pool are let go by its receiver, or come into the reserve still: it runs on until the interpreter ends,
+    # which complains of sockets that are open then.
+    deadline = time.monotonic() + RELEASE_S
+    while left := [handle for handle in left if not handle.released]:
+        for handle in left:
+            if handle.parked:
+                with contextlib.suppress(OSError, ValueError):  # as above
+                    handle.reap()
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.001)
 
 
 def _forget_all() -> None:
