@@ -94,7 +94,8 @@ def test_a_pool_is_told_with_its_workers(known: Traced) -> None:
 
     assert ones["naps"] is ones["fails"] is ones["dies"] is not ones["tiny"]
     one = ones["naps"]
-    assert (one["type"], one["kind"], one["size"], one["most_running"]) == ("headway", "processes", 2, 2)
+    assert (one["type"], one["kind"], one["size"]) == ("headway", "processes", 2)
+    assert one["most_running"] in (1, 2)  # a process may come late
     assert (one["jobs"], one["begun"], one["ended"], one["failed"]) == (6, 6, 5, 1)
     assert (one["queued"], one["running"], one["not_told"]) == (0, 0, 0)
     assert 1 < ones["tiny"]["jobs"] < 2000  # batches
