@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,9 @@ def run_pytest(tmp_path: Path, *options: str, tests: str = TESTS, ini: str = "")
 def test_a_test_errs_on_a_leak_and_on_a_blocked_loop(options: list[str], ini: str, tmp_path: Path) -> None:
     out, err, status = run_pytest(tmp_path, *options, ini=ini)
 
-    assert "4 passed, 2 errors" in out, out + err
+    # An editable installation has a module that is loaded before pytest, which warns of that.
+    assert re.search(r"4 passed,( 1 warning,)? 2 errors", out), out + err
+    assert "During handling" not in out
     assert status == pytest.ExitCode.TESTS_FAILED
     assert "leaked: thread `poller`, made at test_some.py:19, had not ended when the block did" in out
     assert "do: tell it to end, and join() it, before the block ends" in out

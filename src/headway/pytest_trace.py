@@ -69,26 +69,35 @@ def headway_record() -> Generator[Recording, None, None]:
     `--headway-trace`, or `headway_trace = true` in pytest's configuration; where nothing can be traced, as off Linux,
     tests that use it are skipped.
     """
-    from headway.trace.block.recording import record
-
-    try:
-        recording = record()
-    except CannotObserve as error:
-        if reason := _why_never():
-            pytest.skip(reason)
-        pytest.fail(str(error), pytrace=False)
+    recording = _begin()
     with recording:
         yield recording
     if recording.findings:
         _fail(recording)
 
 
+def _begin() -> Recording:
+    from headway.trace.block.recording import record
+
+    __tracebackhide__ = True
+    try:
+        return record()
+    except CannotObserve as error:
+        why = str(error)
+    if reason := _why_never():
+        pytest.skip(reason)
+    pytest.fail(why, pytrace=False)
+
+
 def _fail(recording: Recording) -> None:
     __tracebackhide__ = True
+    found = ""
     try:
         recording.assert_no_findings()
     except AssertionError as error:
-        pytest.fail(str(error), pytrace=False)
+        found = str(error)
+    if found:  # not in the handler: pytest would show what was handled, too
+        pytest.fail(found, pytrace=False)
 
 
 def _why_never() -> str:
