@@ -111,33 +111,35 @@ def test_tasks_that_only_seem_to_hang_go_on_by_themselves(way: str) -> None:
     assert ended.stdout == "started\ndone\n"
 
 
-@pytest.mark.parametrize(
-    "waits",
-    [
-        "await asyncio.Event().wait()",
-        "await asyncio.get_running_loop().create_future()",
-        "await asyncio.gather(asyncio.Queue().get(), asyncio.sleep(0))",
-    ],
-)
-def test_a_program_that_waits_for_ctrl_c_is_not_stuck(waits: str, tmp_path: Path) -> None:
-    program = tmp_path / "waits.py"
-    program.write_text(
-        "import asyncio\n"
-        "async def main():\n"
-        "    print('started', flush=True)\n"
-        f"    {waits}\n"
-        "try:\n"
-        "    asyncio.run(main())\n"
-        "except KeyboardInterrupt:\n"
-        "    print('stopped')\n"
-    )
-    run = start(str(program.with_suffix("")), folder=tmp_path / "run")
+WAITS = {
+    "event": "await asyncio.Event().wait()",
+    "future": "await asyncio.get_running_loop().create_future()",
+    "gather": "await asyncio.gather(asyncio.Queue().get(), asyncio.sleep(0))",
+}
+
+
+def test_programs_that_wait_for_ctrl_c_are_not_stuck(tmp_path: Path) -> None:
+    runs = []
     try:
-        wait_for_start([run])
+        for name, waits in WAITS.items():
+            (tmp_path / f"{name}.py").write_text(
+                "import asyncio\n"
+                "async def main():\n"
+                "    print('started', flush=True)\n"
+                f"    {waits}\n"
+                "try:\n"
+                "    asyncio.run(main())\n"
+                "except KeyboardInterrupt:\n"
+                "    print('stopped')\n"
+            )
+            runs.append(start(str(tmp_path / name), folder=tmp_path / f"run-{name}"))
+        wait_for_start(runs)
         time.sleep(STILL_S)
-        assert (run.told(), run.found()) == ([], [])
-        os.kill(program_of(run.process.pid), signal.SIGINT)
-        assert run.end(killed=False) == 0
-        assert run.stdout == "started\nstopped\n"
+        for run in runs:
+            assert (run.told(), run.found()) == ([], [])
+            os.kill(program_of(run.process.pid), signal.SIGINT)
+            assert run.end(killed=False) == 0
+            assert run.stdout == "started\nstopped\n"
     finally:
-        run.clear()
+        for run in runs:
+            run.clear()
