@@ -1,4 +1,7 @@
-"""Two threads that take one lock all the time and hold it for microseconds: a wait lasts through many holds."""
+"""Two threads that take one lock all the time and hold it for microseconds: a wait lasts through many holds.
+
+Many times: how often one of them waits, and is not woken at once, is chance.
+"""
 
 import sys
 import threading
@@ -8,7 +11,7 @@ numbers = list(range(30))
 
 
 def run() -> None:
-    for _ in range(20_000):
+    for _ in range(100_000):
         sum(numbers)
         with lock:
             sum(numbers)
