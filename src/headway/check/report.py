@@ -183,10 +183,10 @@ def _table(details: Mapping[str, Any], width: int, most_rows: int) -> Iterator[s
     most_rows = MOST_TURNS if details["kind"] == "livelock" else most_rows
     left_out = max(0, len(found) - most_rows)
     shown = found[left_out:]
-    files = {row.file for row in shown}
+    files = {row.file for row in shown if row.file}
     places = [row.place for row in shown]
     if len(files) == 1 and max(map(len, places)) > LONGEST_PLACE:
-        places = [str(row.line) for row in shown]
+        places = [str(row.line) if row.file else "" for row in shown]
         yield f"  {files.pop()}"
     gutter = max(map(len, places)) + 4
     units = sorted({row.unit for row in shown})

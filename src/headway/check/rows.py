@@ -23,7 +23,7 @@ class Row:
     line: int
     text: str
     mark: str = ""
-    """`>`: the schedule switches to this unit here. `!`: here it fails."""
+    """`>`: the schedule switches here, to this unit, or to one that has no row. `!`: here it fails."""
     times: int = 1
     notes: list[str] = field(default_factory=list)
 
@@ -57,11 +57,13 @@ def rows(details: Mapping[str, Any]) -> list[Row]:
     seen: set[tuple[object, ...]] = set()
     switched = False
     for step in details["steps"]:
-        if step["unit"] != unit:
+        if step["unit"] != unit or step["switched"]:
             found += _marked(turn, switched)
-            turn, last, unit, switched = {}, None, step["unit"], False
+            if turn:  # else the mark is for the next row: who was switched to has none
+                switched = False
+            turn, last, unit = {}, None, step["unit"]
         switched |= step["switched"]
-        if not step["file"]:
+        if not step["file"] and step["does"] != "run":
             continue  # nothing of the program
         key = (step["file"], step["line"], _group(step))
         done = (step["does"], step["site"], step["comment"])

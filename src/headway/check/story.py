@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headway.check.naming import Names
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from headway.check.recorder import Recorder, Step
 
 __all__ = ["tell"]
+
+Point = tuple[int, int]
+"""A unit, and its step."""
 
 
 def tell(
@@ -36,8 +39,12 @@ def tell(
     """
     left = recorder.finish(ending.unit)
     failed = _failed(ending, recorder)
-    switches = set(decode(token).deviations) if token else set()
-    steps = list(_that_matter(list(recorder.steps), left, switches))
+    switches = decode(token).deviations if token else {}
+    kept = list(recorder.steps)
+    steps = _without_ends(list(_that_matter(kept, left, switches)))
+    switched, stays = _switched(steps, left, switches)
+    if recorder.count == len(kept) and any(step.kind in ("switch", "run") for step in [*kept, *left]):
+        switched = _with_greenlets(steps, switches, switched, stays)
     names = Names(
         [
             *(step.thing for step in [*steps, *left]),
@@ -60,7 +67,7 @@ def tell(
         "units": [{"unit": unit, "name": recorder.names.get(unit, "?")} for unit in sorted(units)],
         "blocked": [_blocked(step, recorder, names) for step in left] if ending.error is None else [],
         "steps_left_out": recorder.count - len(recorder.steps),
-        "steps": _steps(steps, left, switches, names),
+        "steps": _steps(steps, switched, names),
         "failed": failed,
         "race": race.told(names) if race is not None else None,
     }
@@ -75,9 +82,7 @@ def _sentence(ending: Ending, failed: dict[str, Any] | None) -> str:
     return ending.sentence
 
 
-def _that_matter(
-    steps: Sequence[Step], left: list[Step], switches: Collection[tuple[int, int]]
-) -> Iterable[Step]:
+def _that_matter(steps: Sequence[Step], left: list[Step], switches: Mapping[Point, int]) -> Iterable[Step]:
     """Without accesses to what only one unit touched, or nobody changed while there were several.
 
     Nor those of constructors to what nobody else has touched yet, but where units take turns.
@@ -108,6 +113,12 @@ def _that_matter(
         yield step
 
 
+def _without_ends(steps: list[Step]) -> list[Step]:
+    """That a greenlet has run to its end is told if it did nothing else that matters."""
+    others = {step.unit for step in steps if step.kind != "run" and step.file}
+    return [step for step in steps if step.kind != "run" or step.unit not in others]
+
+
 def _thing(thing: object, names: Names) -> dict[str, str] | None:
     if thing is None:
         return None
@@ -134,21 +145,9 @@ def _blocked(step: Step, recorder: Recorder, names: Names) -> dict[str, Any]:
     }
 
 
-def _steps(
-    steps: list[Step], left: list[Step], switches: set[tuple[int, int]], names: Names
-) -> list[dict[str, Any]]:
-    # A unit that goes on after another was chosen in its place was switched at the point that it goes on from.
-    following: dict[int, tuple[int, int]] = {step.unit: (step.unit, step.number) for step in left}
+def _steps(steps: list[Step], switched: Mapping[Point, int], names: Names) -> list[dict[str, Any]]:
+    marked = set(switched.values())
     found: list[dict[str, Any]] = []
-    after: Step | None = None
-    switched: list[bool] = []
-    for step in reversed(steps):
-        switched.append(
-            after is not None and after.unit != step.unit and following.get(step.unit) in switches
-        )
-        following[step.unit] = (step.unit, step.number)
-        after = step
-    switched.reverse()
     for place, step in enumerate(steps):
         found.append(
             {
@@ -162,9 +161,56 @@ def _steps(
                 "variable": step.label,
                 "write": step.write,
                 "value": step.value,
-                "switched": place > 0 and switched[place - 1],
+                "switched": place in marked,
             }
         )
+    return found
+
+
+def _switched(
+    steps: list[Step], left: list[Step], switches: Mapping[Point, int]
+) -> tuple[dict[Point, int], dict[Point, int]]:
+    """For each switch the place in the list before which it was made; and those where the same unit went on then."""
+    # A unit that goes on after another was chosen in its place was switched at the point that it goes on from.
+    following: dict[int, Point] = {step.unit: (step.unit, step.number) for step in left}
+    found: dict[Point, int] = {}
+    stays: dict[Point, int] = {}
+    for place in range(len(steps) - 1, -1, -1):
+        unit = steps[place].unit
+        key = following.get(unit)
+        if key is not None and key in switches and place + 1 < len(steps):
+            (found if steps[place + 1].unit != unit else stays)[key] = place + 1
+        following[unit] = (unit, steps[place].number)
+    return found, stays
+
+
+def _with_greenlets(
+    steps: list[Step], switches: Mapping[Point, int], found: dict[Point, int], stays: dict[Point, int]
+) -> dict[Point, int]:
+    """The same for greenlets, of which little may be told: not where they wait, nor that they have run at all.
+
+    Args:
+        steps: All of them.
+        switches: Where the schedule switches, and to which unit.
+        found: As for threads.
+        stays: Likewise.
+    """
+    found = dict(found)
+    for key, chosen in switches.items():
+        unit, number = key
+        if key in found or chosen == unit:
+            continue
+        if key in stays:  # of what was chosen nothing is told
+            found[key] = stays[key]
+            continue
+        # Nothing is told of what the unit did before, or of what it does then: where what was chosen goes on.
+        own = [place for place, step in enumerate(steps) if step.unit == unit]
+        for last in (number - 1, number):
+            place = max((place for place in own if steps[place].number <= last), default=-1) + 1
+            if place < len(steps) and steps[place].unit == chosen:
+                found.setdefault(key, place)
+        if own and steps[own[0]].number == number and steps[own[0]].kind != "access":
+            found.setdefault(key, own[0])
     return found
 
 
@@ -188,6 +234,8 @@ def _comment(step: Step, names: Names) -> str:
             return f"{step.kind}s {name}"
         case "start":
             return f"starts {name}"
+        case "run":
+            return "runs to its end"
         case "join":
             return f"{name} has ended" if step.got else f"{name}: timed out"
     return ""

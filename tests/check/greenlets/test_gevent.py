@@ -12,6 +12,7 @@ import pytest
 
 import headway
 from headway.check.execution import Execution
+from headway.check.rows import rows
 from hubs import with_a_hub
 
 pytest.importorskip("gevent", reason="gevent is not installed")
@@ -185,6 +186,68 @@ def test_a_signal_that_was_given_too_early_is_a_lost_wake_up(explore: Explore) -
         gevent.joinall([gevent.spawn(event.wait), gevent.spawn(pulse)])
 
     assert fails(explore, scenario).kind == "lost-wakeup"
+
+
+def shown(failure: headway.ScheduleFailure) -> list[tuple[str, str, bool]]:
+    """What stands in the table before the line that fails: in whose column, what, and whether it is marked."""
+    details: Any = failure.details
+    names = {unit["unit"]: unit["name"] for unit in details["units"]}
+    return [
+        (names[row.unit], row.text or row.comment, row.mark == ">")
+        for row in rows(details)
+        if row.mark != "!"
+    ]
+
+
+def test_a_switch_to_a_greenlet_is_marked_in_its_column() -> None:
+    def scenario() -> None:
+        once = Once()
+
+        def first() -> None:
+            once.made = 1
+
+        def second() -> None:
+            assert once.made == 1
+
+        gevent.joinall([gevent.spawn(first), gevent.spawn(second)], raise_error=True)
+
+    failure = fails(headway.explore, scenario)
+    assert shown(failure) == [
+        ("scenario", "self.made = 0", False),
+        ("Greenlet-1", "assert once.made == 1", True),
+        ("Greenlet-0", "once.made = 1", False),
+    ]
+
+
+def test_a_greenlet_that_is_switched_to_and_does_nothing_else_that_is_told_has_a_row(
+    explore: Explore,
+) -> None:
+    def scenario() -> None:
+        event = gevent.event.Event()
+
+        def pulse() -> None:
+            event.set()
+            event.clear()
+
+        gevent.joinall([gevent.spawn(event.wait), gevent.spawn(pulse)])
+
+    assert shown(fails(explore, scenario)) == [("Greenlet-1", "def pulse() -> None:", True)]
+
+
+def test_a_greenlet_that_runs_no_code_of_the_program_has_a_row_too(explore: Explore) -> None:
+    def scenario() -> None:
+        lock = gevent.lock.BoundedSemaphore(1)
+
+        def work() -> None:
+            lock.acquire()
+            gevent.sleep(0)
+            lock.release()
+
+        worker = gevent.spawn(work)
+        gevent.joinall([worker, gevent.spawn(worker.kill)])
+        gevent.spawn(work).join()
+
+    assert ("Greenlet-1", "runs to its end", True) in shown(fails(explore, scenario))
 
 
 class Once:

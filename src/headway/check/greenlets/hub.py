@@ -105,7 +105,7 @@ def stuck(error: BaseException) -> Ending | None:
             continue
         kind, noun = waits.get(id(greenlet), ("join", "greenlets"))
         found.add((kind, noun))
-        trace = error.__traceback__ if greenlet is loop._main else None
+        trace = error.__traceback__ if greenlet is loop.main else None
         blocked.append(
             Blocked(
                 unit.name,
@@ -117,9 +117,9 @@ def stuck(error: BaseException) -> Ending | None:
             )
         )
     if not any(unit.name == "main greenlet" for _, unit in loop.greenlets()):
-        kind, noun = waits.get(id(loop._main), ("join", "greenlets"))
+        kind, noun = waits.get(id(loop.main), ("join", "greenlets"))
         found.add((kind, noun))
-        place = _place(loop._main, error.__traceback__)
+        place = _place(loop.main, error.__traceback__)
         blocked.insert(0, Blocked("scenario", f"{kind} {noun}{place}", "", 0, daemon=False))
     lost = any(noun in _SIGNALS for _, noun in found) and all(kind != "acquire" for kind, _ in found)
     return Ending("lost-wakeup" if lost else "deadlock", blocked=tuple(blocked))

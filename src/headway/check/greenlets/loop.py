@@ -12,6 +12,7 @@ from headway.check.asynchronous.units import CALLBACK, STEP, YIELD, LoopUnit
 from headway.check.bounds import SPIN
 from headway.check.doubles.clock import EPOCH_NS
 from headway.check.execution import Stop
+from headway.check.greenlets.telling import begins
 from headway.check.greenlets.watchers import Callback, Watcher
 from headway.check.turns import tally
 from headway.check.unit import Asks
@@ -47,7 +48,9 @@ class GreenletLoop:
         self.carrier: Unit = execution.running
         self._getcurrent = getcurrent
         self._is_greenlet = is_greenlet
-        self._main = getcurrent()
+        self.main = getcurrent()
+        self.begun: dict[int, tuple[str, int]] = {}
+        """By the number of the unit: where the function of its greenlet begins, if somebody watches."""
         self._turns: list[Any] = []
         self._timers: list[tuple[int, int, Callback, bool]] = []
         self._idle: list[Callback] = []
@@ -244,9 +247,11 @@ class GreenletLoop:
         if known is not None:
             return known[1]
         current = self._units.get(id(self._getcurrent()))
-        name = "main greenlet" if greenlet is self._main else str(getattr(greenlet, "name", "greenlet"))
+        name = "main greenlet" if greenlet is self.main else str(getattr(greenlet, "name", "greenlet"))
         unit = self._add(name, current[1] if current is not None else None)
         self._units[id(greenlet)] = (greenlet, unit)
+        if self.execution.watcher is not None:
+            self.begun[unit.number] = begins(greenlet)
         return unit
 
     def _callback_unit(self) -> LoopUnit:
