@@ -6,19 +6,25 @@ Part `speed`: schedules per second on three correct programs, for both carriers 
 equally many schedules, and rounds go over all tools. Part `bugs`: the programs of `tests/programs/check`, with the same
 budget for every tool and seed, in processes that are stopped where they hang. Tools that are not installed are not run.
 
-The whole takes many hours with 20 seeds: who does not find a bug uses up its budget. `--seeds`, `--seconds` and `--arm`
-make it shorter. What is interrupted by Ctrl-C shows what it has.
+The whole takes many hours with 20 seeds: who does not find a bug uses up its budget. In 20 minutes, with all seeds and
+tools, as many programs as fit, a sample of all:
+
+    python benchmarks/check.py --only bugs --minutes 20 --seconds 1 --patience 5
+
+`--seeds`, `--arm`, `--every` and `--tool` make it shorter, too. What is interrupted by Ctrl-C shows what it has.
 """
 
 import argparse
+import hashlib
 import importlib.util
 import json
 import signal
+import time
 from pathlib import Path
 
 from check_contenders import CONTENDERS, installed
 from check_corpus import Program, programs
-from check_sessions import Search, rate, searches
+from check_sessions import PATIENCE_S, Search, rate, searches
 from check_speed import CANNOT, SCENARIOS, TOOLS
 from check_table import accusations, bug_table, figures, speed_table, worse
 from conditions import afterwards, machine, tell, versions
@@ -47,7 +53,15 @@ def measure_speed(speeds: Speeds, tools: list[str], schedules: int, rounds: int)
                 known.append(rate(program, tool, schedules, RATE_LIMIT_S))
 
 
-def measure_bugs(bugs: Bugs, tools: list[str], chosen: list[Program], options: argparse.Namespace) -> None:
+def mixed(programs: list[Program]) -> list[Program]:
+    """In an order that has nothing to do with what they are: the first few are a sample of all."""
+    return sorted(programs, key=lambda program: hashlib.sha256(program.name.encode()).digest())
+
+
+def measure_bugs(
+    bugs: Bugs, tools: list[str], chosen: list[Program], options: argparse.Namespace, end: float
+) -> None:
+    """The program that the tools are at when the time is up does not count."""
     for at, program in enumerate(chosen, 1):
         for tool in tools:
             tell(f"program {at} of {len(chosen)}: {program.name}, {tool}")
@@ -58,11 +72,14 @@ def measure_bugs(bugs: Bugs, tools: list[str], chosen: list[Program], options: a
             seeds = range(
                 options.seeds if program.kind != "ok" else min(options.seeds, options.correct_seeds)
             )
+            budget = options.schedules, options.seconds, options.patience
             found: list[Search] = []
-            for search in searches(
-                tool, program.arm, program.name, options.schedules, options.seconds, seeds
-            ):
+            for search in searches(tool, program.arm, program.name, *budget, seeds):
                 found.append(search)
+                if time.monotonic() > end:
+                    for each in bugs.values():
+                        each.pop(program.name, None)
+                    return
             bugs[tool][program.name] = found
 
 
@@ -76,6 +93,19 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--schedules", type=int, metavar="N", help="budget of a search [default: 1000]")
     parser.add_argument("--seconds", type=float, metavar="S", help="budget of a search [default: 10]")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        metavar="S",
+        default=PATIENCE_S,
+        help=f"after its budget a search that does not end is stopped [default: {PATIENCE_S:g}]",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="then the part bugs ends, with the programs that it has had",
+    )
     parser.add_argument("--rounds", type=int, metavar="N", help="of the part speed [default: 5]")
     parser.add_argument(
         "--every", type=int, metavar="N", default=1, help="one program in N, for a first look"
@@ -105,6 +135,10 @@ def main() -> None:
         searching = [name for name in searching if name.startswith(("headway", "plain"))]
         running = [name for name in running if name in QUICK_TOOLS]
         corpus = [program for program in corpus if program.name in QUICK]
+    end = float("inf")
+    if chosen.minutes is not None:
+        end = time.monotonic() + 60 * chosen.minutes
+        corpus = mixed(corpus)
     speeds: Speeds = {}
     bugs: Bugs = {tool: {} for tool in searching}
     cut = False
@@ -112,7 +146,7 @@ def main() -> None:
         if chosen.only != "bugs":
             measure_speed(speeds, running, chosen.schedules, chosen.rounds)
         if chosen.only != "speed":
-            measure_bugs(bugs, searching, corpus, chosen)
+            measure_bugs(bugs, searching, corpus, chosen, end)
     except KeyboardInterrupt:
         cut = True
     tell("")
@@ -123,7 +157,10 @@ def main() -> None:
     if speeds:
         print(f"\nschedules per second, {chosen.schedules} schedules, median of {chosen.rounds}\n")
         print(speed_table(speeds))
+    had = sum(all(program.name in found for found in bugs.values()) for program in corpus)
     if any(bugs.values()):
+        if had < len(corpus):
+            print(f"\n{had} of {len(corpus)} programs")
         budget = f"{chosen.schedules} schedules or {chosen.seconds:g} s"
         print(f"\nbugs: {budget}, {chosen.seeds} seeds; medians to the bug, where it was found\n")
         print(bug_table(bugs, corpus))
@@ -135,6 +172,7 @@ def main() -> None:
             "machine": began,
             "versions": known,
             "budget": {"schedules": chosen.schedules, "seconds": chosen.seconds, "seeds": chosen.seeds},
+            "programs": {"searched": had, "of": len(corpus)},
             "speed": speeds,
             "bugs": {
                 tool: figures(found, corpus)

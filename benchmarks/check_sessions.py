@@ -33,7 +33,7 @@ class Search:
 
 
 def searches(
-    tool: str, arm: str, name: str, schedules: int, seconds: float, seeds: Sequence[int]
+    tool: str, arm: str, name: str, schedules: int, seconds: float, patience_s: float, seeds: Sequence[int]
 ) -> Iterator[Search]:
     """Search with one seed after the other; what hangs or dies is an answer, and the next seed gets a new process."""
     left = list(seeds)
@@ -41,7 +41,7 @@ def searches(
         command = [sys.executable, str(HERE / "check_once.py"), tool, arm, name, str(schedules), str(seconds)]
         process = _start([*command, *map(str, left)])
         try:
-            for line in _lines(process, seconds + PATIENCE_S):
+            for line in _lines(process, seconds + patience_s):
                 yield Search(seed=left.pop(0), **json.loads(line))
                 if not left:
                     break
@@ -49,7 +49,7 @@ def searches(
                 if left:
                     ended = process.poll()
                     how = "no end" if ended is None else f"died ({ended})"
-                    took = seconds + PATIENCE_S if ended is None else 0.0
+                    took = seconds + patience_s if ended is None else 0.0
                     yield Search(left.pop(0), how, found=False, schedules=None, seconds=took)
         finally:
             _stop(process)

@@ -137,3 +137,24 @@ def test_the_quick_benchmark_of_check_finds_the_bugs_and_accuses_nobody(tmp_path
         assert (line["accused"], line["correct"], line["no_answer"]) == (0, 1, 0)
         assert re.search(rf"^{tool} +3 of 3 +3 ", result.stdout, re.MULTILINE), result.stdout
     assert said["bugs"]["plain stress"]["accused"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_benchmark_of_check_ends_with_its_minutes_and_says_which_part_it_has(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    options = ["--only", "bugs", "--tool", "headway", "--seeds", "1", "--seconds", "1", "--patience", "5"]
+    result = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "check.py"), *options, "--minutes", "0.05", "--json", str(figures)],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    said = json.loads(figures.read_text(encoding="utf-8"))
+    searched, every = said["programs"]["searched"], said["programs"]["of"]
+    assert len(said["bugs"]["headway"]["programs"]) == searched < every
+    assert f"\n{searched} of {every} programs\n" in result.stdout
