@@ -172,6 +172,8 @@ def judged(search: Search, races: Sequence[tuple[Race, Deviations]], options: Op
 class _AtHandovers:
     """Lets a strategy choose only where the GIL may have been handed over."""
 
+    draw = None
+
     def __init__(self, strategy: Strategy, handovers: Handovers) -> None:
         self._strategy = strategy
         self._handovers = handovers

@@ -16,7 +16,8 @@ from headway.check.reach import Undo
 
 __all__ = ["lend_captured"]
 
-_CLASSES = (type, ABCMeta)
+_HEAP = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: the class was not compiled into Python or an extension module."""
 
 
 def lend_captured(doubles: Mapping[int, Any], kept: tuple[str, ...]) -> list[Undo]:
@@ -34,7 +35,9 @@ def lend_captured(doubles: Mapping[int, Any], kept: tuple[str, ...]) -> list[Und
     for function in [each for each in objects if type(each) is FunctionType]:
         if function.__defaults__ or function.__kwdefaults__ or function.__closure__:
             _in_function(function, doubles, real, kept, undo)
-    for each in [each for each in objects if type(each) in _CLASSES]:
+    # A class that is written in C holds what it is made of. By identity: to compare classes takes most of the time.
+    classes = [each for each in objects if type(each) is type or type(each) is ABCMeta]
+    for each in [each for each in classes if each.__flags__ & _HEAP]:
         if real.isdisjoint(map(id, vars(each).values())) or str(each.__module__).startswith(kept):
             continue
         for name, value in list(vars(each).items()):

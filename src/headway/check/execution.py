@@ -11,12 +11,13 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from headway.check.bounds import IDLE_ROUNDS, MANY_SWITCHES, MOST_STEPS, SPIN
+from headway.check.bounds import IDLE_ROUNDS, MOST_STEPS, SPIN
 from headway.check.doubles.thread import fresh_names
 from headway.check.ending import OK, Ending, deadlock, raised
-from headway.check.hook import hook
+from headway.check.hook import NOBODY, hook
+from headway.check.points import Points, Stop, able
 from headway.check.turns import next_turn, tally
-from headway.check.unit import Gate, Unit
+from headway.check.unit import Unit
 from headway.check.world import world
 
 if TYPE_CHECKING:
@@ -26,19 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Execution", "Stop"]
 
-_OPENS_NOTHING = frozenset({"access", "acquire", "try", "join", "start", "is_set", "is_alive"})
-"""Operations after which nobody can go on who could not before. What others do after their point may open a gate."""
-
 
 def _nothing() -> None:
     pass
 
 
-class Stop(BaseException):
-    """The execution is over. Raised in each unit that is left, so that it unwinds."""
-
-
-class Execution:
+class Execution(Points):
     """Runs a scenario once.
 
     Args:
@@ -47,48 +41,51 @@ class Execution:
         watcher: Is told of each operation; None costs nothing.
     """
 
+    glances = False
+    """Whether a unit looked if a lock was free, and did not wait for it: who does can tell that another has it."""
+    most_steps = MOST_STEPS
+    grown_long: Callable[[], None] | None = None
+    """Called once when it has taken as many steps as others may in all."""
+    ends_at: float | None = None
+    """On the real monotonic clock; one that runs longer is cut off, and says nothing."""
+
     def __init__(self, carriers: Carriers, strategy: Strategy, watcher: Watcher | None = None) -> None:
         self.carriers = carriers
+        self.switch = carriers.switch
         self.strategy = strategy
         self.choose = strategy.choose
+        self.draw = None
         self.watcher = watcher
         self.now_ns = 0
         self.units: list[Unit] = []
         self.live: list[Unit] = []
+        """Those of them that have not ended."""
+        self.present = []
+        self.absent = []
         self.awaited = 1
         """Those of them that are no daemons: when the last of these has ended, so has the execution."""
         self.running: Unit = None  # type: ignore[assignment]  # set before anything runs
         self.ident = 0
         """Of the OS thread that the running unit is on."""
-        self.deviations: dict[tuple[int, int], int] = {}
-        """Where the choice was not the plain one: (unit, its step) to the unit that went on."""
+        self.turned = []
         self.ending: Ending | None = None
         self.stopping = False
         self.usual = True
-        """It is not stopping, and turns are as the strategy likes."""
         self.alone = False
-        """No other unit can go on until the running one does something to a lock: accesses are no choice."""
         self.points_at_release = True
-        """Is the release of a lock a point? Where each shared access is one, it would tell nobody anything, unless a
-        unit glances."""
-        self.glances = False
-        """Whether a unit looked if a lock was free, and did not wait for it: who does can tell that another has it."""
         self.plain = False
         """Nobody needs to be told of accesses to what is not shared, except a watcher; nor who has which locks."""
         self.switches = 0
         self.at_end: list[Callable[[], None]] = []
         """Called when all units have ended; may find that the scenario has failed after all."""
-        self.most_steps = MOST_STEPS
-        self.grown_long: Callable[[], None] | None = None
-        """Called once when it has taken as many steps as others may in all."""
-        self.ends_at: float | None = None
-        """On the real monotonic clock; one that runs longer is cut off, and says nothing."""
         self.idle = 0
-        """Times that units offered their turn since anything changed."""
         self.fair = False
-        """Turns are given in order, and no longer as the strategy likes."""
         self.turn_steps = SPIN
-        """Points that a turn has."""
+
+    @property
+    def deviations(self) -> dict[tuple[int, int], int]:
+        """Where the choice was not the plain one: (unit, its step) to the unit that went on."""
+        return {(unit, step): following for unit, step, following in self.turned}
 
     # ---- the run ----
 
@@ -98,13 +95,19 @@ class Execution:
         main.limit = SPIN
         self.units.append(main)
         self.live.append(main)
+        self.present.append(main)
+        if not self.plain:
+            main.held = set()
         self.running = main
         self.carriers.adopt(main)
         self.ident = main.ident
         self.strategy.begin(self)
+        self.draw = self.strategy.draw
         fresh_names()
         world.execution = self
-        hook.plain = self if self.plain and self.watcher is None else None
+        if self.watcher is None:
+            hook.plain = self if self.plain else NOBODY
+            hook.private = self if self.plain or hook.solo else NOBODY
         try:
             try:
                 if world.trace is not None:
@@ -119,7 +122,8 @@ class Execution:
             self._leave(main)
             self._unwind(main)
         finally:
-            world.execution = hook.plain = None
+            world.execution = None
+            hook.plain = hook.private = NOBODY
         while self.at_end:
             self.at_end.pop(0)()
         if self.ending is None:
@@ -129,11 +133,16 @@ class Execution:
 
     def spawn(self, name: str, run: Callable[[], object], *, daemon: bool) -> Unit:
         """A unit that can run from now on."""
+        if hook.solo:
+            hook.several()
         unit = Unit(len(self.units), name, run, daemon=daemon)
         unit.limit = SPIN
         self.carriers.give(self, unit)
         self.units.append(unit)
         self.live.append(unit)
+        self.present.append(unit)
+        if not self.plain:
+            unit.held = set()
         self.awaited += not daemon
         if self.watcher is not None:
             self.watcher.started(self.running, unit)
@@ -156,10 +165,7 @@ class Execution:
         unit.shut_by = None
         unit.owner = None  # the program's objects go when they would
         unit.run = _nothing
-        self.live.remove(unit)
         self.awaited -= not unit.daemon
-        if self.watcher is not None:
-            self.watcher.ended(unit)
         return self._after(unit)
 
     def end(self, ending: Ending) -> None:
@@ -179,161 +185,40 @@ class Execution:
         main.done = True
         main.shut_by = None
         main.owner = None
-        self.live.remove(main)
         self.awaited -= 1
-        if self.watcher is not None:
-            self.watcher.ended(main)
         following = self._after(main)
         if following is not main:
-            self.carriers.switch(self, main, following)
+            self.switch(self, main, following)
 
     def _after(self, ended: Unit) -> Unit:
         main = self.units[0]
+        self.live.remove(ended)
+        if self.absent:
+            absent = self.absent = [unit for unit in self.absent if unit.owner is not ended]
+            self.present = [unit for unit in self.live if unit not in absent]
+        else:
+            self.present.remove(ended)
+        if self.watcher is not None:
+            self.watcher.ended(ended)
         self.alone = False
         if self.stopping or not self.awaited:
             return main
         ended.steps += 1
-        return self._next(ended)
+        return self.following(ended)
 
     def _unwind(self, main: Unit) -> None:
         """Let each unit that is left run its `finally` blocks."""
         self.stop()
         for unit in list(self.live):
             if not unit.done:
-                self.carriers.switch(self, main, unit)
-
-    # ---- points ----
-
-    def arrive(self, me: Unit) -> None:
-        """The running unit has announced an operation; returns when it may do it.
-
-        Raises:
-            Stop: The execution is over.
-        """
-        if self.usual and me.steps < me.limit and self.idle < IDLE_ROUNDS:
-            # What `_next` does, for the usual case: this is where a search spends its time.
-            enabled = []
-            for unit in self.live:
-                gate = unit.gate
-                if gate is None or gate.shut_by is None:
-                    enabled.append(unit)
-            if len(enabled) > 1:
-                self.alone = False
-                default = me if me in enabled else enabled[0]
-                following = self.choose(enabled, me, default)
-                if following is not default:
-                    self.deviations[me.number, me.steps] = following.number
-                if following is me:
-                    me.gate = me.deadline_ns = None
-                    return
-                following.limit = following.steps + self.turn_steps
-            elif enabled and enabled[0] is me:
-                self.alone = me.kind in _OPENS_NOTHING
-                me.gate = me.deadline_ns = None
-                return
-            else:
-                self.alone = False
-                following = self._next(me)
-        elif self.stopping:
-            self.stopped(me)
-            return
-        else:
-            self.alone = False
-            gate = me.gate
-            if (
-                self.fair
-                and me.steps < me.limit
-                and self.idle < IDLE_ROUNDS
-                and (gate is None or gate.shut_by is None)
-            ):
-                following = me  # its turn is not over, which `_next` would find, too
-            else:
-                following = self._next(me)
-        if following is not me:
-            self.switches += 1
-            if self.switches % MANY_SWITCHES == 0:
-                following.limit = 0
-            self.carriers.switch(self, me, following)
-        if self.stopping:  # others have run meanwhile, or there is nobody left who could
-            self.stopped(me)
-        me.gate = me.deadline_ns = None
-
-    def sync(
-        self, me: Unit, kind: str, owner: object, gate: Gate | None = None, deadline_ns: int | None = None
-    ) -> None:
-        """A point before an operation on a lock, a unit, or the like. May wait: until `gate` opens, or the deadline."""
-        me.steps += 1
-        me.kind = kind
-        me.owner = owner
-        me.variable = None
-        me.write = True
-        me.gate = gate
-        me.deadline_ns = deadline_ns
-        if deadline_ns is not None and deadline_ns <= self.now_ns:  # a look, and no wait
-            me.gate = me.deadline_ns = None
-        self.idle = 0
-        if self.watcher is not None:
-            self.watcher.announced(me)
-        self.arrive(me)
-
-    def release(self, me: Unit, lock: object) -> None:
-        """The running unit is about to let go of a lock: a step in any case, and a point where that is asked for.
-
-        No turn ends here, and no time goes on: an execution is the same with points at releases and without, if nobody
-        else is chosen there.
-        """
-        me.steps += 1
-        if self.points_at_release and me.steps < me.limit and self.idle < IDLE_ROUNDS and not self.fair:
-            self._announce(me, "release", lock, write=True)
-        self.alone = False
-
-    def look(self, me: Unit, kind: str, owner: object) -> None:
-        """A point before an operation that changes nothing, such as `Event.is_set`."""
-        me.steps += 1
-        self._announce(me, kind, owner, write=False)
-
-    def read_clock(self, me: Unit) -> int:
-        """The time in ns since the start. No point, but a unit that only watches the clock makes it go on."""
-        me.steps += 1
-        me.read_clock = True
-        if me.steps >= me.limit:
-            self.look(me, "clock", None)
-        return self.now_ns
-
-    def give_way(self, me: Unit) -> None:
-        """A point at which others come first, as `time.sleep(0)`."""
-        me.steps += 1
-        me.limit = 0
-        self.idle += 1
-        self._announce(me, "yield", None, write=False)
-
-    def _announce(self, me: Unit, kind: str, owner: object, *, write: bool) -> None:
-        me.kind = kind
-        me.owner = owner
-        me.variable = None
-        me.write = write
-        if self.watcher is not None:
-            self.watcher.announced(me)
-        self.arrive(me)
-
-    def stopped(self, me: Unit) -> None:
-        """The execution is over: the calling unit unwinds.
-
-        Raises:
-            Stop: It has not begun to, or takes too long.
-        """
-        # A unit that unwinds passes all points, but one that goes on and on is stopped again and again.
-        if not me.unwinding or me.steps > me.limit:
-            me.unwinding = True
-            me.limit = me.steps + 100
-            raise Stop
+                self.switch(self, main, unit)
 
     # ---- who is next ----
 
-    def _next(self, me: Unit) -> Unit:
-        live = self.live
+    def following(self, me: Unit) -> Unit:
+        """Who is next, when the running unit has come to a point or has ended."""
         while True:
-            enabled = [unit for unit in live if (gate := unit.gate) is None or gate.shut_by is None]
+            enabled = able(self.live)
             if enabled and (self.idle < IDLE_ROUNDS or not self.time_goes_on()):
                 break
             self.idle = 0
@@ -350,7 +235,7 @@ class Execution:
                 default = me if me in enabled else chosen
             chosen = default if self.fair else self.choose(enabled, me, default)
             if chosen is not default:
-                self.deviations[me.number, me.steps] = chosen.number
+                self.turned.append((me.number, me.steps, chosen.number))
         if chosen is not me:
             chosen.limit = chosen.steps + self.turn_steps
         return chosen
@@ -371,9 +256,15 @@ class Execution:
                     default = units[0]
         chosen = default
         if len(units) > 1:
-            chosen = default if self.fair else self.choose(units, me, default)
+            draw = self.draw
+            if self.fair:
+                chosen = default
+            elif draw is None:
+                chosen = self.choose(units, me, default)
+            else:
+                chosen = units[int(draw() * len(units))]
             if chosen is not default:
-                self.deviations[me.number, me.steps] = chosen.number
+                self.turned.append((me.number, me.steps, chosen.number))
         if chosen is not me:
             chosen.limit = chosen.steps + self.turn_steps
         return chosen

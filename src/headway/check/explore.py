@@ -275,15 +275,13 @@ def _prepared(scenario: Callable[[], Any], options: Options) -> Iterator[tuple[_
         visitor = Visitor()
         with _controlled(checked, options) as code, doubled(checked) as keep_real:
             code.unreachable.extend(keep_real)
-            for site in code.sites:
-                site.shared = site.private_of = None
             search = Search(checked, options, visitor)
             gc.disable()
-            hook.visit = visitor.visit
+            hook.begin(visitor.visit, code.sites)
             try:
                 yield _Driver(search), code
             finally:
-                hook.visit = None
+                hook.end()
                 search.close()
     finally:
         if collects:

@@ -22,6 +22,7 @@ class Site:
         augmented: Is this the read or the write of an augmented assignment?
         shared: Is what is accessed here shared by several units? None: not known yet. The visitor's own.
         private_of: A type whose objects have a variable of their own here, which is not shared; the rewriting's own.
+        nobody_of: A type for whose objects this is no access to a variable; the rewriting's own.
         index: Number in the file, the same in each process for the same source text.
         decided: What the access is for each type of object seen in this run; the rewriting's own.
     """
@@ -35,6 +36,7 @@ class Site:
         "kind",
         "line",
         "name",
+        "nobody_of",
         "private_of",
         "shared",
         "text",
@@ -64,6 +66,7 @@ class Site:
         self.augmented = augmented
         self.shared: bool | None = None
         self.private_of: type | None = None
+        self.nobody_of: type | None = None
         self.index = index
         self.decided: dict[type, Any] = {}
 

@@ -41,6 +41,7 @@ class _Never:
 
 
 NEVER = _Never()
+HOLDS_NOTHING: Any = frozenset()
 
 
 class Unit:
@@ -119,8 +120,8 @@ class Unit:
         self.locals: dict[object, Any] = {}
         """What `threading.local` objects hold for it, by their identity."""
 
-        self.held: set[Any] = set()
-        """The locks that it has."""
+        self.held: set[Any] = HOLDS_NOTHING
+        """The locks that it has, in an execution in which somebody asks for that."""
         self.inner_unit: Unit | None = None
         """Which of those that share its carrier runs now."""
 

@@ -6,6 +6,7 @@ import _thread
 import threading
 from typing import TYPE_CHECKING, Any
 
+from headway.check.hook import hook
 from headway.check.place import Place
 from headway.check.world import world
 
@@ -61,19 +62,7 @@ class Lock(Place):
             self._execution = execution
             self.shut_by = None
         me = execution.running
-        if blocking and timeout == -1:
-            # What `sync` does, for what programs do most.
-            me.steps += 1
-            me.kind = "acquire"
-            me.owner = self
-            me.variable = None
-            me.write = True
-            me.gate = self
-            execution.idle = 0
-            if execution.watcher is not None:
-                execution.watcher.announced(me)
-            execution.arrive(me)
-        elif blocking:
+        if blocking:
             execution.sync(me, "acquire", self, self, deadline_of(execution, blocking, timeout))
         else:
             deadline_of(execution, blocking, timeout)
@@ -87,19 +76,49 @@ class Lock(Place):
             execution.watcher.acquired(me, self)
         return True
 
-    __enter__ = acquire
+    def __enter__(self) -> bool:
+        """What `acquire` does, for what programs do most, where nobody else needs to be told."""
+        execution = hook.plain
+        if execution.ident != _get_ident():
+            return self.acquire()
+        if self._execution is not execution:
+            self._execution = execution
+            self.shut_by = None
+        me = execution.running
+        me.steps += 1
+        me.kind = "acquire"
+        me.owner = self
+        me.variable = None
+        me.write = True
+        me.gate = self
+        execution.idle = 0
+        execution.arrive(me)
+        if self.shut_by is not None and not me.unwinding:
+            return False
+        self.shut_by = me
+        return True
 
     def __exit__(self, kind: object = None, error: object = None, trace: object = None) -> None:
+        execution = hook.plain
+        if (
+            execution.ident != _get_ident()
+            or execution.points_at_release
+            or self.shut_by is None
+            or self._execution is not execution
+        ):
+            self._let_go()
+        else:  # what that does, for what programs do most
+            execution.running.steps += 1
+            execution.alone = False
+            self.shut_by = None
+
+    def _let_go(self) -> None:
         execution = world.execution
         if execution is None or execution.ident != _get_ident():
             self._real.release()
             return
         me = execution.running
-        if execution.points_at_release:
-            execution.release(me, self)
-        else:  # what `release` does, for what programs do most
-            me.steps += 1
-            execution.alone = False
+        execution.release(me, self)
         holder = self.shut_by
         if holder is None or self._execution is not execution:
             if me.unwinding:
@@ -136,7 +155,8 @@ class Lock(Place):
         if execution is None or execution.ident != _get_ident():
             self._real.release()
             return
-        execution.running.held.discard(self)
+        if not execution.plain:
+            execution.running.held.discard(self)
         self.shut_by = None
         if execution.watcher is not None:
             execution.watcher.released(execution.running, self)
@@ -247,7 +267,8 @@ class RLock(Place):
         if self.shut_by is not execution.running:
             raise RuntimeError("cannot release un-acquired lock")
         count, self._count = self._count, 0
-        self.shut_by.held.discard(self)
+        if not execution.plain:
+            self.shut_by.held.discard(self)
         self.shut_by = None
         if execution.watcher is not None:
             execution.watcher.released(execution.running, self)

@@ -67,16 +67,21 @@ def start(self: threading.Thread) -> None:
         _real_start(self)
         return
     me = execution.running
-    inner: Any = self
-    if not getattr(inner, "_initialized", False):
+    state = self.__dict__
+    if not state.get("_initialized"):
         raise RuntimeError("thread.__init__() not called")
-    if inner._started._flag:
+    started = state["_started"]
+    if started._flag:
         raise RuntimeError("threads can only be started once")
     if me.unwinding:
         return
-    unit = execution.spawn(self.name, partial(_run, self), daemon=self.daemon)
-    self.__dict__["_headway_unit"] = unit
-    inner._started._flag = True
+    if type(self) is _Thread:
+        name, daemon = state["_name"], state["_daemonic"]
+    else:  # it may say so in its own way
+        name, daemon = self.name, self.daemon
+    unit = execution.spawn(name, partial(_run, self), daemon=daemon)
+    state["_headway_unit"] = unit
+    started._flag = True
     execution.sync(me, "start", unit)
 
 
@@ -137,7 +142,7 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
     if unit is me:
         raise RuntimeError("cannot join current thread")
     deadline = None if timeout is None else execution.now_ns + max(0, round(timeout * 1e9))
-    execution.sync(me, "join", unit, unit, deadline)
+    execution.join(me, unit, deadline)
     if unit.done and execution.watcher is not None:
         execution.watcher.joined(me, unit)
 

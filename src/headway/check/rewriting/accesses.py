@@ -54,30 +54,34 @@ def _before_attribute(decide: Decide, variable_of: VariableOf, write: bool) -> B
     """Both of the two below: a function of their own would take as long as all that they do."""
 
     def before(owner: Any, site: Site) -> Any:
-        kind = type(owner)
-        if kind is site.private_of:  # what follows does no more, for most of all accesses
-            execution = hook.plain
-            if execution is not None and execution.ident == _get_ident():
+        if type(owner) is site.private_of:  # what follows does no more, for most of all accesses
+            execution = hook.private
+            if execution.ident == _get_ident():
                 me = execution.running
                 steps = me.steps + 1
                 if steps < me.limit:
                     me.steps = steps
                     return owner
+        elif type(owner) is site.nobody_of:
+            return owner
         __tracebackhide__ = True
         visit = hook.visit
         if visit is not None:
+            kind = type(owner)
             try:
                 how = site.decided[kind]
             except KeyError:
                 how = site.decided[kind] = decide(kind, site.name)
             if how == 1:  # INSTANCE; a global would cost a look-up
-                if site.shared is False:
+                if site.shared is False or hook.solo:
                     site.private_of = kind
                 visit(site, owner, site.name, write)
             elif how:
                 variable = variable_of(owner, site.name, how)
                 if variable is not None:
                     visit(site, *variable, write)
+            else:
+                site.nobody_of = kind
         return owner
 
     return before
@@ -297,9 +301,9 @@ def before_whole(owner: Any, site: Site) -> Any:
 
 
 def _step(site: Site, owner: Any) -> None:
-    if site.shared is False:  # as above; to call a function for it takes longer
-        execution = hook.plain
-        if execution is not None and execution.ident == _get_ident():
+    if site.shared is False or hook.solo:  # as above; to call a function for it takes longer
+        execution = hook.private
+        if execution.ident == _get_ident():
             me = execution.running
             steps = me.steps + 1
             if steps < me.limit:

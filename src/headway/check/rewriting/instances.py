@@ -47,7 +47,7 @@ class Run:
         for site in self.sites:
             if site.decided:
                 site.decided.clear()
-                site.private_of = None
+                site.private_of = site.nobody_of = None
 
 
 run = Run()

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from inspect import CO_OPTIMIZED
+from itertools import compress
+from operator import attrgetter
 from types import CodeType, FunctionType, ModuleType
 
 from headway.check.rewriting.compiled import (
@@ -47,6 +49,7 @@ def _portable(source: Source) -> tuple[str, str]:
     return os.path.basename(source.file), source.digest
 
 
+_file_of = attrgetter("__code__.co_filename")
 _depth = 0
 
 
@@ -133,9 +136,10 @@ def _with_others(reach: Reach, sources: dict[str, Source]) -> list[FunctionType]
     """The functions reached, and those of the same files that only something unknown holds."""
     known = {id(function) for function in reach.functions}
     found = list(reach.functions)
-    for each in [each for each in gc.get_objects() if type(each) is FunctionType]:
-        code = each.__code__
-        if code.co_filename in sources and id(each) not in known and code.co_flags & CO_OPTIMIZED:
+    functions = [each for each in gc.get_objects() if type(each) is FunctionType]
+    in_them = map(sources.__contains__, map(_file_of, functions))  # in C: there are many, and few are
+    for each in compress(functions, in_them):
+        if id(each) not in known and each.__code__.co_flags & CO_OPTIMIZED:
             found.append(each)  # what is not optimised is the body of a module or class that runs
     return found
 

@@ -36,6 +36,7 @@ class Bounded:
         most: Preemptions at most; None for all schedules.
     """
 
+    draw = None
     redundant = False
     note = ""
 

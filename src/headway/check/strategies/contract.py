@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,11 +16,21 @@ __all__ = ["Plain", "Strategy", "Systematic"]
 class Strategy(Protocol):
     """Chooses. One object serves one execution after the other."""
 
+    @property
+    def draw(self) -> Callable[[], float] | None:
+        """For an execution in which each choice is any unit, with equal chances: gives numbers from 0 to 1.
+
+        `choose` is not called then, which would take most of the time of a choice. None: it is called.
+        """
+
     def begin(self, execution: Execution) -> None:
         """An execution is about to run."""
 
     def choose(self, enabled: list[Unit], me: Unit, default: Unit) -> Unit:
-        """One of `enabled`, which has two at least. `me` has just arrived; `default` is the one without preemption."""
+        """One of `enabled`, which has two at least. `me` has just arrived; `default` is the one without preemption.
+
+        `enabled` may be the execution's own: it is not to be changed or kept.
+        """
 
     def end(self, ending: Ending) -> None:
         """The execution is over."""
@@ -45,6 +56,8 @@ class Systematic(Strategy, Protocol):
 
 class Plain:
     """Run on until blocked: the execution that nobody disturbs."""
+
+    draw: Callable[[], float] | None = None
 
     def begin(self, execution: Execution) -> None:
         """Nothing to prepare."""

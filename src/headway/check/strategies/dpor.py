@@ -92,6 +92,8 @@ class DPOR:
         blind: Points do not tell what is accessed: all orders are tried.
     """
 
+    draw = None
+
     def __init__(self, *, blind: bool = False) -> None:
         self._blind = blind
         self._path: list[_Node] = []

@@ -29,7 +29,7 @@ class Focus(Plain):
     """What matters is done in a random order; `aim` says what that is. Until then it walks at random."""
 
     def __init__(self, random: Random) -> None:
-        self._random = random.random
+        self._random = self.draw = random.random
         self._targets: list[Target] = []
         self._target: Target = frozenset()
         self._counts: Mapping[int, Mapping[Site, int]] = {}
@@ -60,6 +60,7 @@ class Focus(Plain):
 
     def begin(self, execution: Execution) -> None:
         """Take one of the targets."""
+        self.draw = None if self._targets else self._random
         if self._targets:
             self._target = target = self._targets[int(self._random() * len(self._targets))]
             self._left = {

@@ -8,6 +8,7 @@ others.
 
 from __future__ import annotations
 
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,6 @@ if TYPE_CHECKING:
     from headway.check.unit import Unit
 
 __all__ = ["PCT"]
-
-
-def _highest(units: list[Unit], priorities: dict[int, float]) -> Unit:
-    best = units[0]
-    highest = priorities[best.number]
-    for unit in units:
-        priority = priorities[unit.number]
-        if priority > highest:
-            best, highest = unit, priority
-    return best
 
 
 class PCT(Plain):
@@ -53,15 +44,21 @@ class PCT(Plain):
 
     def choose(self, enabled: list[Unit], me: Unit, default: Unit) -> Unit:
         """The highest priority."""
-        self._count += 1
+        count = self._count = self._count + 1
         priorities = self._priorities
+        best = default
+        highest = -inf
         for unit in enabled:
-            if unit.number not in priorities:
-                priorities[unit.number] = 1.0 + self._random.random()
-        if self._count in self._changes or (default is not me and not me.inner and me in enabled):
+            priority = priorities.get(unit.number)
+            if priority is None:
+                priority = priorities[unit.number] = 1.0 + self._random.random()
+            if priority > highest:
+                best, highest = unit, priority
+        if count in self._changes or (default is not me and not me.inner and me in enabled):
             self._lowest -= 1.0
-            priorities[_highest(enabled, priorities).number] = self._lowest
-        return _highest(enabled, priorities)
+            priorities[best.number] = self._lowest
+            best = max(enabled, key=lambda unit: priorities[unit.number])  # the first of them, as above
+        return best
 
     def end(self, ending: Ending) -> None:
         """Nothing to learn."""

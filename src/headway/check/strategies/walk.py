@@ -17,7 +17,7 @@ class Walk(Plain):
     """Any unit, with equal chances."""
 
     def __init__(self, random: Random) -> None:
-        self._random = random.random
+        self.draw = self._random = random.random
 
     def choose(self, enabled: list[Unit], me: Unit, default: Unit) -> Unit:
         """Any."""
