@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from headway.trace.figures import count, digits, duration, percent
 from headway.trace.findings.finding import Finding
 from headway.trace.format import Kind
@@ -29,6 +31,8 @@ DEMAND = 1.25
 each other and take turns come to 1 at most: there is never work for a second core."""
 HOLDERS = 2
 """At least two threads must be users: if only one computes, more cores would not help it."""
+WAITERS_SHARE = 0.95
+"""Told are those who waited longest, as few as make up this share of all waits together."""
 
 
 class GilBound:
@@ -60,8 +64,7 @@ class GilBound:
 
     def _finding(self, trace: Trace, gil: Gil) -> Finding:
         cwd = trace.meta.cwd
-        waiters = sorted(gil.waited, key=lambda id_: -gil.waited[id_])
-        waiters = [id_ for id_ in waiters if gil.waited[id_] >= 0.05 * gil.waited_ns]
+        waiters = _waiters(gil)
         cores = f"{digits(trace.cores_used)} of {trace.meta.cores} cores" if trace.meta.cores else ""
         whose = _whose(trace, gil.process)
         sentence = (
@@ -101,6 +104,14 @@ class GilBound:
             units=waiters,
             where=where,
         )
+
+
+def _waiters(gil: Gil) -> list[int]:
+    """Ids of the threads that did the waiting. Of hundreds of short ones, each has a part that is hardly any."""
+    longest = sorted(gil.waited, key=lambda id_: -gil.waited[id_])
+    together = accumulate(gil.waited[id_] for id_ in longest)
+    enough = next(number for number, ns in enumerate(together, 1) if ns >= WAITERS_SHARE * gil.waited_ns)
+    return longest[:enough]
 
 
 def _in_processes_ns(gil: Gil, cores: int) -> int:
