@@ -20,7 +20,7 @@ ENDS=(--ignore=tests/test_examples.py --ignore-glob=tests/run/test_channel*.py -
     --ignore=tests/check/test_explore.py --ignore=tests/check/test_execution.py --ignore=tests/check/test_tries.py
     --ignore=tests/check/test_shrink.py --ignore=tests/check/test_stillness.py
     --ignore=tests/cli/test_check.py --ignore=tests/cli/test_gil.py --ignore=tests/test_import.py
-    --ignore=tests/test_pytest_trace.py --ignore=tests/trace/test_hangs_tasks.py
+    --ignore=tests/test_pytest_trace.py --ignore=tests/trace/test_hangs_tasks.py --ignore=tests/trace/test_hangs_greenlets.py
     --ignore=tests/trace/test_process_pools.py --ignore=tests/trace/test_block.py
     --deselect=tests/trace/test_report.py::test_ten_million_records_are_read_in_bounded_memory)
 HANGS=(--ignore=tests/trace/test_hangs.py) # on 3.11, 3.13 and the newest

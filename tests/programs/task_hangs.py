@@ -1,4 +1,4 @@
-"""Hangs: `task_hangs.py WHAT`. Tasks of asyncio that wait for each other, or for nobody."""
+"""Hangs: `task_hangs.py WHAT [uvloop]`. Tasks of asyncio that wait for each other, or for nobody."""
 
 import asyncio
 import sys
@@ -80,5 +80,9 @@ def beside_an_idle_pool() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[2:] == ["uvloop"]:
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     print("started", flush=True)
     globals()[sys.argv[1]]()

@@ -1,8 +1,9 @@
-"""Tasks that only seem to hang: `task_lookalikes.py WHAT SECONDS`. After so many seconds they go on, and it ends."""
+"""Tasks that only seem to hang: `task_lookalikes.py WHAT SECONDS [uvloop]`. After so long they go on, and it ends."""
 
 import asyncio
 import contextlib
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -138,6 +139,49 @@ def lock_of_two_loops() -> None:
     asyncio.run(main())
 
 
+def lock_that_a_thread_releases_that_looks_at_a_socket() -> None:
+    """It waits as an event loop would that has nothing to look at but what its own process sends it."""
+
+    async def main() -> None:
+        lock, loop = asyncio.Lock(), asyncio.get_running_loop()
+        await lock.acquire()
+        here, there = socket.socketpair()
+
+        def looks() -> None:
+            with selectors.EpollSelector() as selector:
+                selector.register(here, selectors.EVENT_READ)
+                selector.select()
+            loop.call_soon_threadsafe(lock.release)
+
+        threading.Thread(target=looks).start()
+        code = f"import os, time; time.sleep({LONG_S}); os.write({there.fileno()}, b'x')"
+        with subprocess.Popen([sys.executable, "-c", code], pass_fds=[there.fileno()]):
+            async with lock:
+                pass
+
+    asyncio.run(main())
+
+
+def lock_that_another_loop_releases_that_reads() -> None:
+    async def main() -> None:
+        lock, loop = asyncio.Lock(), asyncio.get_running_loop()
+        await lock.acquire()
+        here, there = socket.socketpair()
+        here.setblocking(False)
+
+        async def reads() -> None:
+            await asyncio.get_running_loop().sock_recv(here, 1)
+            loop.call_soon_threadsafe(lock.release)
+
+        threading.Thread(target=lambda: asyncio.run(reads())).start()
+        code = f"import os, time; time.sleep({LONG_S}); os.write({there.fileno()}, b'x')"
+        with subprocess.Popen([sys.executable, "-c", code], pass_fds=[there.fileno()]):
+            async with lock:
+                pass
+
+    asyncio.run(main())
+
+
 def server_without_clients() -> None:
     async def main() -> None:
         queue: asyncio.Queue[bytes] = asyncio.Queue()
@@ -156,6 +200,10 @@ def server_without_clients() -> None:
     asyncio.run(main())
 
 
+if sys.argv[3:] == ["uvloop"]:
+    import uvloop
+
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 print("started", flush=True)
 globals()[sys.argv[1]]()
 print("done")

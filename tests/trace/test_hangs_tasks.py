@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,26 @@ STUCK = {
     "beside_an_idle_pool": {"Task-1"},
 }
 LOOKS = functions("task_lookalikes")
+LOOPS = [
+    "asyncio",
+    pytest.param(
+        "uvloop",
+        marks=pytest.mark.skipif(not find_spec("uvloop"), reason="not for an installation without uvloop"),
+    ),
+]
 
 
 @pytest.fixture(scope="module")
 def all_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
     """All programs at once: they do nothing, and each needs some seconds for that."""
     folder = tmp_path_factory.mktemp("hangs")
-    runs = {way: start("task_hangs", way, folder=folder / f"h-{way}") for way in DEADLOCKS | STUCK}
-    runs |= {way: start("task_lookalikes", way, "1000", folder=folder / f"l-{way}") for way in LOOKS}
+    loops = {"asyncio": [], "uvloop": ["uvloop"]} if find_spec("uvloop") else {"asyncio": list[str]()}
+    runs = {}
+    for loop, args in loops.items():
+        for way in DEADLOCKS | STUCK:
+            runs[f"{loop} {way}"] = start("task_hangs", way, *args, folder=folder / loop / way)
+        for way in LOOKS:
+            runs[f"{loop} {way}"] = start("task_lookalikes", way, "1000", *args, folder=folder / loop / way)
     try:
         wait_for_start(runs.values())
         time.sleep(STILL_S)
@@ -67,8 +80,9 @@ def test_every_way_to_hang_is_tested() -> None:
 
 
 @pytest.mark.parametrize("way", DEADLOCKS | STUCK)
-def test_tasks_that_hang_are_told_once_while_they_hang(way: str, all_runs: dict[str, Run]) -> None:
-    run, kind = all_runs[way], "deadlock" if way in DEADLOCKS else "stuck"
+@pytest.mark.parametrize("loop", LOOPS)
+def test_tasks_that_hang_are_told_once_while_they_hang(loop: str, way: str, all_runs: dict[str, Run]) -> None:
+    run, kind = all_runs[f"{loop} {way}"], "deadlock" if way in DEADLOCKS else "stuck"
     wait_for_verdict(run)
     (found,) = run.found()
 
@@ -83,8 +97,8 @@ def test_tasks_that_hang_are_told_once_while_they_hang(way: str, all_runs: dict[
 
 
 def test_a_deadlock_of_tasks_names_the_locks_and_where_they_were_taken(all_runs: dict[str, Run]) -> None:
-    wait_for_verdict(all_runs["abba"])
-    told = " ".join(all_runs["abba"].stderr.split())
+    wait_for_verdict(all_runs["asyncio abba"])
+    told = " ".join(all_runs["asyncio abba"].stderr.split())
 
     assert "deadlock: 2 tasks wait for each other: `Task-2` and `Task-3`, for " in told
     assert "task `Task-2` waits for `two`, which task `Task-3` holds by `async with two` at " in told
@@ -94,8 +108,9 @@ def test_a_deadlock_of_tasks_names_the_locks_and_where_they_were_taken(all_runs:
 
 
 @pytest.mark.parametrize("way", LOOKS)
-def test_tasks_that_only_seem_to_hang_are_not_told(way: str, all_runs: dict[str, Run]) -> None:
-    run = all_runs[way]
+@pytest.mark.parametrize("loop", LOOPS)
+def test_tasks_that_only_seem_to_hang_are_not_told(loop: str, way: str, all_runs: dict[str, Run]) -> None:
+    run = all_runs[f"{loop} {way}"]
     live = run.found()
 
     assert run.process.poll() is None, run.stderr
@@ -104,8 +119,9 @@ def test_tasks_that_only_seem_to_hang_are_not_told(way: str, all_runs: dict[str,
 
 
 @pytest.mark.parametrize("way", LOOKS)
-def test_tasks_that_only_seem_to_hang_go_on_by_themselves(way: str) -> None:
-    command = [sys.executable, str(PROGRAMS / "task_lookalikes.py"), way, "0.1"]
+@pytest.mark.parametrize("loop", LOOPS)
+def test_tasks_that_only_seem_to_hang_go_on_by_themselves(loop: str, way: str) -> None:
+    command = [sys.executable, str(PROGRAMS / "task_lookalikes.py"), way, "0.1", loop]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert ended.stdout == "started\ndone\n"

@@ -1,4 +1,4 @@
-"""Event loops that stand still: all tasks of a process wait for one another, and nothing can come from outside.
+"""Event loops that stand still: tasks and greenlets wait for one another, and nothing can come from outside.
 
 Only of a process that runs: the kernel is asked what its loops look at. A trace does not hold that.
 """
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from headway.trace import kernel
 from headway.trace.format import Flag, InnerKind, Kind
 from headway.trace.inner import numbers
-from headway.trace.model import Process, Trace
-from headway.trace.slots import ON_SIGNAL, Slot, Slots
+from headway.trace.kernel import Loop
+from headway.trace.model import Process, Thread, Trace
+from headway.trace.slots import Slot, Slots
 from headway.trace.source import Hold, Sources
 from headway.trace.stacks import Frame, own_frame
 from headway.trace.standstill import LONG_NS
@@ -36,13 +37,23 @@ class Owner:
     hold: Hold | None
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A thread without an event loop, which waits, too: for what, and where."""
+
+    thread: Thread
+    waits_for: Kind
+    stack: tuple[Frame, ...]
+
+
 @dataclass(slots=True)
 class LoopStill:
-    """The tasks of a process that cannot go on by themselves.
+    """The tasks and greenlets of a process that cannot go on by themselves.
 
     Attributes:
         tasks: Those that have not ended, by number: each waits.
         owners: Whom one waits for, by number, as far as that is known.
+        beside: Other threads that wait in the program's own code; not workers without work.
         patient: It looks as if the program waited for Ctrl-C.
     """
 
@@ -50,10 +61,11 @@ class LoopStill:
     process: Process
     tasks: dict[int, Task]
     owners: dict[int, Owner]
+    beside: list[Beside]
     patient: bool
 
     def circles(self) -> list[tuple[Task, ...]]:
-        """Tasks of which each waits for the next one, and the last for the first."""
+        """Tasks, or greenlets, of which each waits for the next one, and the last for the first."""
         blocked = {
             number: Blocked(
                 number, int(task.waits_for or 0), None, self._owner(number), task.since_ns, stack=0
@@ -71,10 +83,11 @@ class LoopStill:
 def still_loops(trace: Trace) -> Iterator[LoopStill]:
     """The processes whose loops stand still.
 
-    All of these must be seen: each thread either runs an event loop that has no timer and looks at nothing but the
-    socket by which its own process wakes it, or waits for what only its process can do, without a time limit; each
-    task waits for a lock, a condition, an event, a queue, a future or another task; all have waited for longer than
-    `standstill.LONG_NS`; there are no handlers of signals but of SIGINT.
+    All of these must be seen: each thread either runs an event loop (asyncio's, uvloop's, or gevent's hub on libev)
+    that has no timer and looks at nothing but that by which its own process wakes it, or waits for what only its
+    process can do, without a time limit; each task, and each greenlet of a hub, waits for a lock, a condition, an
+    event, a queue, a future or another one of them; all have waited for longer than `standstill.LONG_NS`; no signal is
+    caught but SIGINT.
     """
     sources = Sources(trace.meta.cwd, trace.meta.start_unix_s or 0.0)
     for process in trace.processes:
@@ -88,33 +101,73 @@ def still_loops(trace: Trace) -> Iterator[LoopStill]:
 
 def _still(trace: Trace, process: Process, index: int, sources: Sources) -> LoopStill | None:
     image = trace.images[index]
-    if not image.flags & Flag.TASKS or not image.flags & Flag.STACKS:
+    if not image.flags & (Flag.TASKS | Flag.GREENLETS) or not image.flags & Flag.STACKS:
         return None
     slots = Slots(image.path)
     try:
         alive = slots.read()
     except OSError:
         return None
-    tasks = {
-        task.number: task
-        for task in trace.tasks
-        if task.image_index == index and task.kind is UnitKind.TASK and not task.ended
-    }
-    many = any(int(image.inner[number]["live"]) for number in numbers(image, InnerKind.TASK, many=True))
-    if not tasks or many or slots.untracked or slots.flags & ON_SIGNAL:
-        return None
     before_ns = process.end_ns - LONG_NS
-    if not all(_waits(task, before_ns) for task in tasks.values()):
+    if slots.untracked or not all(
+        (slot.enclosed or slot.polls) and slot.since_ns <= before_ns for slot in alive.values()
+    ):
         return None
-    if not all((slot.enclosed or slot.polls) and slot.since_ns <= before_ns for slot in alive.values()):
+    loops = {number: _loop(trace, index, process.pid, slot) for number, slot in alive.items() if slot.polls}
+    tasks = _tasks(trace, index, {number for number, loop in loops.items() if loop is Loop.GEVENT})
+    kinds = (InnerKind.TASK, InnerKind.GREENLET) if Loop.GEVENT in loops.values() else (InnerKind.TASK,)
+    many = any(int(image.inner[number]["live"]) for number in numbers(image, *kinds, many=True))
+    if not tasks or many or not all(_waits(task, before_ns) for task in tasks.values()):
         return None
-    loops = {number: slot for number, slot in alive.items() if slot.polls}
-    if not loops or not all(kernel.waits_for_itself(process.pid, slot.tid) for slot in loops.values()):
+    if not loops or None in loops.values() or kernel.may_get_signals(process.pid):
         return None
     if not kernel.all_asleep(process.pid, [slot.tid for slot in alive.values()]):
         return None
     owners = {number: owner for number, task in tasks.items() if (owner := _owner(task, tasks, sources))}
-    return LoopStill(trace, process, tasks, owners, _patient(trace, index, tasks, alive, sources))
+    return LoopStill(
+        trace,
+        process,
+        tasks,
+        owners,
+        list(_beside(trace, index, alive)),
+        _patient(trace, index, tasks, alive, sources),
+    )
+
+
+def _loop(trace: Trace, index: int, pid: int, slot: Slot) -> Loop | None:
+    """The event loop that a thread runs, if it waits for its own process only."""
+    loop = kernel.waits_for_itself(pid, slot.tid)
+    frames = trace.stacks[index][slot.b]
+    if loop is Loop.ASYNCIO:
+        known = any(
+            frame.file.endswith("asyncio/base_events.py") and frame.function.endswith("._run_once")
+            for frame in frames
+        )
+    elif loop is Loop.GEVENT:
+        known = any(frame.file.endswith("gevent/hub.py") and frame.function == "Hub.run" for frame in frames)
+    else:
+        known = loop is Loop.UVLOOP and kernel.has_mapped(pid, "/uvloop/loop.")  # its loop has no frames
+    return loop if known else None
+
+
+def _tasks(trace: Trace, index: int, hubs: set[int]) -> dict[int, Task]:
+    """The tasks that have not ended, and the greenlets of these threads but for their hubs, by number."""
+    threads = {thread.id for number in hubs if (thread := trace.thread(index, number)) is not None}
+    return {
+        task.number: task
+        for task in trace.tasks
+        if task.image_index == index
+        and not task.ended
+        and (task.kind is UnitKind.TASK or (task.role != "hub" and task.carrier in {None, *threads}))
+    }
+
+
+def _beside(trace: Trace, index: int, alive: Mapping[int, Slot]) -> Iterator[Beside]:
+    for number, slot in alive.items():
+        thread, stack = trace.thread(index, number), trace.stacks[index][slot.b]
+        own = any(not frame.of_library for frame in stack)
+        if slot.enclosed and thread is not None and (own or slot.kind == Kind.LOCK):
+            yield Beside(thread, Kind(slot.kind), stack)
 
 
 def _waits(task: Task, before_ns: int) -> bool:
@@ -145,13 +198,16 @@ def _own(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
 def _patient(
     trace: Trace, index: int, tasks: Mapping[int, Task], alive: Mapping[int, Slot], sources: Sources
 ) -> bool:
-    """Whether it may wait for Ctrl-C on purpose: the first task of a loop waits for an event, or for a bare future."""
+    """Whether it may wait for Ctrl-C on purpose: the first task of a loop waits for an event, or for a bare future.
+
+    The main greenlet of a hub waits for an event then: what serves for ever does.
+    """
     first: dict[int | None, Task] = {}
-    for task in sorted(tasks.values(), key=lambda task: (task.start_ns, task.number)):
+    for task in sorted(tasks.values(), key=lambda task: (task.role is None, task.start_ns, task.number)):
         first.setdefault(task.carrier, task)
     for task in first.values():
         own = own_frame(task.stack)
-        together = own is not None and sources.calls(own, _TOGETHER)
+        together = task.kind is UnitKind.GREENLET or (own is not None and sources.calls(own, _TOGETHER))
         if task.waits_for == Kind.EVENT or (
             task.waits_for == Kind.FUTURE and task.awaits is None and not together
         ):
