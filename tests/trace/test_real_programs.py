@@ -123,6 +123,59 @@ def test_gunicorn_with_threads(tmp_path: Path) -> None:
     assert len([unit for unit in units(report, "job") if unit["outcome"] == "done"]) >= CLIENTS * ROUNDS * 3
 
 
+@needs("gunicorn", "django")
+def test_django_on_gunicorn_with_threads(tmp_path: Path) -> None:
+    command = ["-m", "gunicorn", "django_app:app", "--bind", "127.0.0.1:0"]
+    command += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
+    report = run(command, ["/waits", "/computes", "/locks", "/asks"], tmp_path / "trace")
+
+    master, worker = units(report, "process")
+    assert worker["parent"] == master["id"]
+    slept = sum(unit["states"]["waiting"]["sleep"] for unit in units(report, "thread"))
+    assert slept >= CLIENTS * ROUNDS * 0.006
+    assert len([unit for unit in units(report, "job") if unit["outcome"] == "done"]) >= CLIENTS * ROUNDS * 4
+    assert any("django_app.py" in (lock["made_at"] or "") for lock in report["locks"])
+
+
+@needs("celery")
+def test_a_worker_of_celery_with_threads(tmp_path: Path) -> None:
+    directory, environment = tmp_path / "trace", {**os.environ, "CELERY_FOLDER": str(tmp_path)}
+    command = [sys.executable, "-m", "celery", "-A", "celery_app", "worker", "-P", "threads", "-c", "4"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "headway", "trace", "-o", str(directory), "--", *command],
+        cwd=PROGRAMS / "servers",
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            # The broker is a folder: what is sent before the worker is there waits for it.
+            answer = subprocess.run(
+                [sys.executable, "celery_app.py"],
+                cwd=PROGRAMS / "servers",
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert answer.stdout == "570\n", answer.stderr
+            os.kill(program_of(process.pid), signal.SIGTERM)
+            assert process.stderr is not None
+            said = process.stderr.read()
+            assert process.wait() == 0, said
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    report = as_dict(directory)
+
+    assert not [one for one in report["findings"] if one["kind"] in BAD], report["findings"]
+    jobs = [unit for unit in units(report, "job") if unit["outcome"] == "done"]
+    assert len(jobs) == 60
+    assert sum(unit["states"]["waiting"]["sleep"] for unit in jobs) >= 20 * 0.011
+
+
 @needs("gevent")
 def test_a_wsgi_server_of_gevent(tmp_path: Path) -> None:
     report = run(["gevent_app.py"], ["/waits", "/computes", "/asks"], tmp_path / "trace")
