@@ -21,6 +21,15 @@ static struct hw_pool *pool_at(uint32_t pool)
     return hw_entry(HW_SECTION_POOLS, pool - 1);
 }
 
+uint32_t hw_away_known(object queue)
+{
+    if (!hw_in_main())
+        return 0;
+    uint32_t pool = hw_pool_of(queue);
+    hw_out();
+    return pool;
+}
+
 uint32_t hw_away_pool(object queue, enum hw_pool_kind kind, const char *type, uint32_t size, uint32_t pipe)
 {
     uint32_t pool = 0;
@@ -121,15 +130,10 @@ void hw_away_sent(uint32_t pool, uint64_t number, uint32_t flags)
 
 /* ---- the process that runs it ---- */
 
-uint32_t hw_away_seat(object queue, uint32_t (*pipe_of)(object))
+uint32_t hw_away_seat(object queue)
 {
-    if (!hw_in_main())
-        return 0;
-    uint32_t pool = hw_pool_of(queue);
-    hw_out();
-    if (LIKELY(pool != 0))
-        return pool;
-    return hw_away_pool(queue, HW_POOL_WORKER, NULL, 0, pipe_of(queue));
+    uint32_t pool = hw_away_known(queue);
+    return LIKELY(pool != 0) ? pool : hw_away_pool(queue, HW_POOL_WORKER, NULL, 0, hw_pipe_of(queue));
 }
 
 void hw_away_begins(uint32_t pool, uint64_t number, uint32_t runs, object queue)

@@ -45,6 +45,13 @@ enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 WORDS(X)
 #undef X
 
+static bool words(void)
+{
+#define X(name, text) &&hw_word(&name##_word, text)
+    return true WORDS(X);
+#undef X
+}
+
 static inline struct library *of_type(object type)
 {
     for (int i = 0; i < LIBRARIES; i++)
@@ -101,14 +108,9 @@ static uint32_t end_of(bool own, object kept)
 
 /* ---- pools ---- */
 
-static long size_of(const struct library *library, object executor)
+static uint32_t size_of(const struct library *library, object executor)
 {
-    object size = executor != NULL ? hw_attribute(executor, library->own ? workers_word : size_word) : NULL;
-    long workers = size != NULL ? hw_PyLong_AsLong(size) : 0;
-    if (hw_PyErr_Occurred() != NULL)
-        hw_PyErr_Clear();
-    hw_drop(size);
-    return workers > 0 && workers < INT32_MAX ? workers : 0;
+    return executor != NULL ? hw_size(executor, library->own ? workers_word : size_word) : 0;
 }
 
 static uint32_t new_pool(const struct library *library, object queue, object executor)
@@ -117,12 +119,12 @@ static uint32_t new_pool(const struct library *library, object queue, object exe
     object name = executor != NULL ? hw_attribute(executor, library->own ? own_name_word : name_word) : NULL;
     const char *text = name != NULL ? hw_PyUnicode_AsUTF8(name) : NULL;
     const char *type = library->own ? "headway" : executor != NULL ? AT(const char *, TYPE_OF(executor), TYPE_NAME) : NULL;
-    long workers = size_of(library, executor);
+    uint32_t workers = size_of(library, executor);
     if (hw_PyErr_Occurred() != NULL)
         hw_PyErr_Clear();
     uint32_t pool = 0;
     if (reference != NULL && hw_in_main()) {
-        pool = hw_pool_new(queue, HW_POOL_THREADS, text, type, (uint32_t)workers, hw_now());
+        pool = hw_pool_new(queue, HW_POOL_THREADS, text, type, workers, hw_now());
         hw_out();
     }
     if (pool == 0)
@@ -150,7 +152,7 @@ static void submitted(struct library *library, object queue, object item)
     object asked = known && !library->own ? NULL : function_of(library, item);
     uint32_t runs = hw_called(asked != NULL ? asked : known ? locals[1] : NULL);
     hw_drop(asked);
-    long size = library->own && known ? size_of(library, locals[0]) : 0; /* `auto` changes it */
+    uint32_t size = library->own && known ? size_of(library, locals[0]) : 0; /* `auto` changes it */
     if (!hw_in_main())
         return;
     uint64_t now = hw_now();
@@ -165,7 +167,7 @@ static void submitted(struct library *library, object queue, object item)
         live->ready_ns = now;
         hw_unit_slot(live)->state = HW_NONE;
     }
-    hw_pool_submitted(pool, live != NULL, (uint32_t)size, now);
+    hw_pool_submitted(pool, live != NULL, size, now);
     hw_out();
 }
 
@@ -265,23 +267,11 @@ bool hw_jobs_of_queues(object simple_queue)
 {
     if (put_before != NULL)
         return false;
-    struct method *put = hw_method_of(simple_queue, "put", METH_FASTCALL), *get = hw_method_of(simple_queue, "get", METH_METHOD);
+    struct method *put = hw_method_of(simple_queue, "put", METH_FASTCALL);
+    struct method *get = hw_method_of(simple_queue, "get", METH_METHOD);
     struct method *get_nowait = hw_method_of(simple_queue, "get_nowait", METH_METHOD);
-    const struct {
-        object *word;
-        const char *text;
-    } words[] = {
-#define X(name, text) {&name##_word, text},
-        WORDS(X)
-#undef X
-    };
-    bool all = put != NULL && get != NULL && get_nowait != NULL;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        all = all && (*words[i].word = hw_PyUnicode_InternFromString(words[i].text)) != NULL;
-    if (!all || !hw_unit_start()) {
-        hw_PyErr_Clear();
+    if (put == NULL || get == NULL || get_nowait == NULL || !words() || !hw_unit_start())
         return false;
-    }
     hw_self.job_before.version = 1;
     put_before = (put_method *)(void *)put->function;
     get_before = (get_method *)(void *)get->function;

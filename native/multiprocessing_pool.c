@@ -33,7 +33,7 @@ static struct giver {
 };
 enum { GIVERS = sizeof givers / sizeof *givers, LOCALS = 10 };
 
-#define WORDS(X) X(job, "_job") X(processes, "_processes") X(inqueue, "_inqueue") X(reader, "_reader")
+#define WORDS(X) X(job, "_job") X(processes, "_processes") X(inqueue, "_inqueue")
 #define X(name, text) static object name##_word;
 WORDS(X)
 #undef X
@@ -55,27 +55,15 @@ void hw_multiprocessing_pool_after_fork(void)
         given[i].pool = 0;
 }
 
-static uint32_t pipe_of(object queue)
-{
-    object reader = hw_attribute(queue, reader_word);
-    uint32_t pipe = reader != NULL ? hw_pipe_of(reader) : 0;
-    hw_drop(reader);
-    return pipe;
-}
-
 /* Both numbers in one: 26 bits of the call's and 24 of the task's. */
 static uint64_t number_of(long job, long part)
 {
     return ((uint64_t)job << 24 | ((uint64_t)part & 0xffffff)) & (((uint64_t)1 << 50) - 1);
 }
 
-static long number_in(object tuple, ptrdiff_t at)
+static inline long number_in(object tuple, ptrdiff_t at)
 {
-    object o = hw_PyTuple_GetItem(tuple, at);
-    long number = o != NULL ? hw_PyLong_AsLong(o) : -1;
-    if (hw_PyErr_Occurred() != NULL)
-        hw_PyErr_Clear();
-    return number;
+    return hw_long(hw_PyTuple_GetItem(tuple, at));
 }
 
 static inline bool is(object tuple, ptrdiff_t at, object type)
@@ -119,19 +107,15 @@ static object function_of(object task)
 
 static uint32_t pool_of(object queue, object executor)
 {
-    if (!hw_in_main())
-        return 0;
-    uint32_t pool = hw_pool_of(queue);
-    hw_out();
+    uint32_t pool = hw_away_known(queue);
     if (pool != 0 || executor == NULL)
         return pool;
     object inqueue = hw_attribute(executor, inqueue_word);
-    uint32_t pipe = inqueue != NULL ? pipe_of(inqueue) : 0; /* a ThreadPool has none */
-    long size = hw_number(executor, processes_word);
+    uint32_t pipe = inqueue != NULL ? hw_pipe_of(inqueue) : 0; /* a ThreadPool has none */
     hw_drop(inqueue);
     return pipe == 0 ? 0
                      : hw_away_pool(queue, HW_POOL_PROCESSES, AT(const char *, TYPE_OF(executor), TYPE_NAME),
-                                    size > 0 && size < INT32_MAX ? (uint32_t)size : 0, pipe);
+                                    hw_size(executor, processes_word), pipe);
 }
 
 void hw_multiprocessing_pool_given(object queue, object item)
@@ -183,7 +167,7 @@ struct packing hw_multiprocessing_pool_packs(object tuple)
         if (hw_is_code(code, FILE_NAME, &worker))
             hw_away_ends(number_of(job, part), (uint32_t)result);
     } else if (hw_is_code(code, FILE_NAME, &handle_tasks) && words()) {
-        uint32_t pool = pool_of(locals[0], NULL);
+        uint32_t pool = hw_away_known(locals[0]);
         if (pool == 0)
             return packing;
         struct hw_given *its = &given[job % GIVEN];
@@ -212,7 +196,7 @@ void hw_multiprocessing_pool_unpacked(object tuple)
         if (hw_is_code(code, FILE_NAME, &handle_results))
             hw_away_over(0, number_of(job, part), true, (uint32_t)result);
     } else if (hw_is_code(code, FILE_NAME, &worker) && hw_is_code(inner, QUEUES, &get) && words()) {
-        uint32_t pool = hw_away_seat(locals[0], pipe_of);
+        uint32_t pool = hw_away_seat(locals[0]);
         object function = pool != 0 ? function_of(tuple) : NULL;
         if (function != NULL)
             hw_away_begins(pool, number_of(job, part), hw_called(function), locals[0]);

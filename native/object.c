@@ -17,14 +17,26 @@ object hw_attribute(object of, object word)
     return found;
 }
 
+long hw_long(object o)
+{
+    long value = o != NULL ? hw_PyLong_AsLong(o) : -1;
+    if (hw_PyErr_Occurred() != NULL)
+        hw_PyErr_Clear();
+    return value;
+}
+
 long hw_number(object of, object word)
 {
     object found = hw_attribute(of, word);
-    long value = found != NULL ? hw_PyLong_AsLong(found) : -1;
-    if (hw_PyErr_Occurred() != NULL)
-        hw_PyErr_Clear();
+    long value = hw_long(found);
     hw_drop(found);
     return value;
+}
+
+uint32_t hw_size(object of, object word)
+{
+    long size = hw_number(of, word);
+    return size > 0 && size < INT32_MAX ? (uint32_t)size : 0;
 }
 
 bool hw_word(object *word, const char *text)
@@ -97,11 +109,14 @@ struct method *hw_method_of(object type, const char *name, int flags)
     return method != NULL && strcmp(method->name, name) == 0 && method->flags == flags ? method : NULL;
 }
 
-uint32_t hw_pipe_of(object connection)
+uint32_t hw_pipe_of(object queue)
 {
-    static object handle_word;
+    static object reader_word, handle_word;
     struct stat st;
-    long fd = hw_word(&handle_word, "_handle") ? hw_number(connection, handle_word) : -1;
+    bool words = hw_word(&reader_word, "_reader") && hw_word(&handle_word, "_handle");
+    object reader = words ? hw_attribute(queue, reader_word) : NULL;
+    long fd = reader != NULL ? hw_number(reader, handle_word) : -1;
+    hw_drop(reader);
     int saved = errno;
     bool known = fd >= 0 && fd <= INT32_MAX && fstat((int)fd, &st) == 0 && st.st_ino <= UINT32_MAX;
     errno = saved;

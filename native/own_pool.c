@@ -51,23 +51,6 @@ static uint64_t number_of(long pid, long first)
     return ((uint64_t)pid & 0x3fffff) << 28 | ((uint64_t)first & 0xfffffff);
 }
 
-static long number(object o)
-{
-    long value = hw_PyLong_AsLong(o);
-    if (hw_PyErr_Occurred() != NULL)
-        hw_PyErr_Clear();
-    return value;
-}
-
-static uint32_t pool_of(object pool)
-{
-    if (!hw_in_main())
-        return 0;
-    uint32_t found = hw_pool_of(pool);
-    hw_out();
-    return found;
-}
-
 static void batch(object batch, object function)
 {
     uint32_t runs = hw_called(function);
@@ -87,7 +70,7 @@ static void flight(object owner, object of, long since, long pid, long first, lo
     if (its->batch == of)
         given = its->given;
     given.at_ns = (uint64_t)since;
-    uint32_t pool = pool_of(owner);
+    uint32_t pool = hw_away_known(owner);
     if (UNLIKELY(pool == 0)) {
         pool = hw_away_pool(owner, HW_POOL_PROCESSES, "headway", (uint32_t)size, pipe_of((uint32_t)getpid()));
         if (pool == 0)
@@ -99,7 +82,7 @@ static void flight(object owner, object of, long since, long pid, long first, lo
 
 static uint32_t seat(object worker)
 {
-    uint32_t pool = pool_of(worker);
+    uint32_t pool = hw_away_known(worker);
     return pool != 0 ? pool : hw_away_pool(worker, HW_POOL_WORKER, NULL, 0, pipe_of((uint32_t)getppid()));
 }
 
@@ -114,14 +97,14 @@ static void heard(const char *event, object const *args, size_t n)
     if (strcmp(event, "batch") == 0 && n == 2) {
         batch(args[0], args[1]);
     } else if (strcmp(event, "flight") == 0 && n == 6) {
-        flight(args[0], args[1], number(args[2]), number(args[3]), number(args[4]), number(args[5]));
+        flight(args[0], args[1], hw_long(args[2]), hw_long(args[3]), hw_long(args[4]), hw_long(args[5]));
     } else if (strcmp(event, "landed") == 0 && n == 4) {
-        uint32_t pool = pool_of(args[0]);
+        uint32_t pool = hw_away_known(args[0]);
         if (pool != 0)
-            hw_away_over(pool, number_of(number(args[1]), number(args[2])), true, failed ? HW_UNIT_FAILED : 0);
+            hw_away_over(pool, number_of(hw_long(args[1]), hw_long(args[2])), true, failed ? HW_UNIT_FAILED : 0);
     } else if (strcmp(event, "lost") == 0 && n == 4) {
-        uint32_t pool = pool_of(args[0]);
-        uint64_t its = number_of(number(args[1]), number(args[2]));
+        uint32_t pool = hw_away_known(args[0]);
+        uint64_t its = number_of(hw_long(args[1]), hw_long(args[2]));
         if (pool != 0 && failed)
             hw_away_over(pool, its, false, HW_UNIT_CANCELLED);
         else if (pool != 0)
@@ -129,9 +112,9 @@ static void heard(const char *event, object const *args, size_t n)
     } else if (strcmp(event, "begins") == 0 && n == 3) {
         uint32_t pool = seat(args[0]);
         if (pool != 0)
-            hw_away_begins(pool, number_of(getpid(), number(args[1])), hw_called(args[2]), args[0]);
+            hw_away_begins(pool, number_of(getpid(), hw_long(args[1])), hw_called(args[2]), args[0]);
     } else if (strcmp(event, "ends") == 0 && n == 2) {
-        hw_away_ends(number_of(getpid(), number(args[0])), failed ? HW_UNIT_FAILED : 0);
+        hw_away_ends(number_of(getpid(), hw_long(args[0])), failed ? HW_UNIT_FAILED : 0);
     }
 }
 

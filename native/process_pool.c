@@ -22,8 +22,8 @@ static struct function submit = {"ProcessPoolExecutor.submit", NULL}, feed = {"Q
 enum { FEED_ONERROR = 7 }; /* of the locals of `_feed`: a method of the queue */
 
 #define WORDS(X)                                                                                              \
-    X(call_queue, "_call_queue") X(count, "_queue_count") X(size, "_max_workers") X(reader, "_reader")        \
-    X(work_id, "work_id") X(fn, "fn") X(exception, "exception") X(queue, "call_queue") X(handle, "_handle")
+    X(call_queue, "_call_queue") X(count, "_queue_count") X(size, "_max_workers") X(work_id, "work_id")       \
+    X(fn, "fn") X(exception, "exception") X(queue, "call_queue")
 #define X(name, text) static object name##_word;
 WORDS(X)
 #undef X
@@ -33,24 +33,6 @@ static bool words(void)
 #define X(name, text) &&hw_word(&name##_word, text)
     return true WORDS(X);
 #undef X
-}
-
-/* The pipe of a queue of multiprocessing; 0: it has been closed here, or is none. */
-static uint32_t pipe_of(object queue)
-{
-    object reader = hw_attribute(queue, reader_word);
-    uint32_t pipe = reader != NULL ? hw_pipe_of(reader) : 0;
-    hw_drop(reader);
-    return pipe;
-}
-
-static uint32_t pool_of(object queue)
-{
-    if (queue == NULL || !hw_in_main())
-        return 0;
-    uint32_t pool = hw_pool_of(queue);
-    hw_out();
-    return pool;
 }
 
 /* ---- it was submitted ---- */
@@ -66,18 +48,16 @@ void hw_process_pool_woken(void)
     if (code == NULL || !hw_is_code(code, FILE_NAME, &submit) || !words())
         return;
     object executor = locals[0], queue = hw_attribute(executor, call_queue_word);
-    long count = hw_number(executor, count_word), size = hw_number(executor, size_word);
-    size = size > 0 && size < INT32_MAX ? size : 0;
-    uint32_t pool = pool_of(queue);
+    long count = hw_number(executor, count_word);
+    uint32_t size = hw_size(executor, size_word), pool = queue != NULL ? hw_away_known(queue) : 0;
     if (UNLIKELY(pool == 0) && queue != NULL)
-        pool = hw_away_pool(queue, HW_POOL_PROCESSES, AT(const char *, TYPE_OF(executor), TYPE_NAME), (uint32_t)size,
-                            pipe_of(queue));
+        pool = hw_away_pool(queue, HW_POOL_PROCESSES, AT(const char *, TYPE_OF(executor), TYPE_NAME), size,
+                            hw_pipe_of(queue));
     hw_drop(queue); /* the executor has it */
     if (pool == 0 || count <= 0)
         ADD(&hw.header->pools.lost, 1);
     else
-        hw_away_submitted(pool, pool, (uint64_t)count - 1, hw_called(hw_mapped(locals[1], FILE_NAME, &chunk)),
-                          (uint32_t)size, NULL);
+        hw_away_submitted(pool, pool, (uint64_t)count - 1, hw_called(hw_mapped(locals[1], FILE_NAME, &chunk)), size, NULL);
 }
 
 /* ---- it is sent ---- */
@@ -108,11 +88,13 @@ struct packing hw_process_pool_packs(object o)
         AT(const char *, type, TYPE_NAME)[0] != '_')
         return packing;
     if (o == hw__Py_NoneStruct) { /* workers are told to end: what has not been sent will not be */
-        uint32_t pool = pool_of(fed_queue());
-        if (pool != 0 && pipe_of(fed_queue()) != 0) /* else it is closed, because a worker has died */
+        object queue = fed_queue();
+        uint32_t pool = queue != NULL ? hw_away_known(queue) : 0;
+        if (pool != 0 && hw_pipe_of(queue) != 0) /* else it is closed, because a worker has died */
             hw_away_sent(pool, submitted_to(pool), HW_UNIT_CANCELLED);
     } else if (hw_class_is(type, &call_item, MODULE) && words()) {
-        uint32_t pool = pool_of(fed_queue());
+        object queue = fed_queue();
+        uint32_t pool = queue != NULL ? hw_away_known(queue) : 0;
         long number = hw_number(o, work_id_word);
         if (pool != 0 && number >= 0) {
             hw_away_sent(pool, (uint64_t)number, HW_UNIT_CANCELLED);
@@ -150,14 +132,14 @@ void hw_process_pool_unpacked(object o)
     if (code == NULL || number < 0)
         return;
     if (is_call && hw_is_code(code, QUEUES, &get)) {
-        uint32_t pool = hw_away_seat(locals[0], pipe_of);
+        uint32_t pool = hw_away_seat(locals[0]);
         object function = pool != 0 ? hw_attribute(o, fn_word) : NULL;
         if (function != NULL)
             hw_away_begins(pool, (uint64_t)number, hw_called(hw_mapped(function, FILE_NAME, &chunk)), locals[0]);
         hw_drop(function);
     } else if (is_result && hw_is_code(code, FILE_NAME, &take)) {
         object queue = hw_attribute(locals[0], queue_word), error = hw_attribute(o, exception_word);
-        uint32_t pool = pool_of(queue);
+        uint32_t pool = queue != NULL ? hw_away_known(queue) : 0;
         bool failed = error != NULL && error != hw__Py_NoneStruct;
         hw_drop(queue);
         hw_drop(error);

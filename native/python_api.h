@@ -114,14 +114,17 @@ struct class {
     object type;      /* kept when it was seen first */
 };
 object hw_attribute(object of, object word); /* without running code of the program, whatever its class overrides */
+long hw_long(object o);                      /* a number; -1: it is none */
 long hw_number(object of, object word);      /* an attribute that is a number; -1: there is none */
+uint32_t hw_size(object of, object word);    /* an attribute that is how many workers; 0: there is none */
 bool hw_word(object *word, const char *text);
 bool hw_code_is(const void *code, const char *file, const char *name);
 bool hw_is_code(const void *code, const char *file, struct function *function); /* is looked at once, and kept */
 bool hw_type_is(object type, const char *name, const char *module);
 bool hw_class_is(object type, struct class *class, const char *module);
 struct method *hw_method_of(object type_or_module, const char *name, int flags);
-uint32_t hw_pipe_of(object connection);      /* inode number; 0: not known */
+/* The pipe of a queue of multiprocessing: its inode number; 0: it has been closed here, or is none. */
+uint32_t hw_pipe_of(object queue);
 object hw_watch_queue(object queue);         /* a reference to be kept: when it is freed, so is its pool; or NULL */
 
 /* away.c: jobs that run in another process. `pool`: + 1. `space`: jobs of one have different numbers */
@@ -138,7 +141,8 @@ void hw_away_submitted(uint32_t space, uint32_t pool, uint64_t number, uint32_t 
 void hw_away_over(uint32_t space, uint64_t number, bool ran, uint32_t flags);
 void hw_away_erase(uint32_t space, uint64_t number); /* it was not: another is in its place */
 void hw_away_sent(uint32_t pool, uint64_t number, uint32_t flags); /* those before it that were not sent have ended so */
-uint32_t hw_away_seat(object queue, uint32_t (*pipe_of)(object)); /* of a worker: the pool that its jobs come from, or 0 */
+uint32_t hw_away_known(object queue); /* its pool, or 0 */
+uint32_t hw_away_seat(object queue);  /* of a worker: the pool that its jobs come from, or 0 */
 void hw_away_begins(uint32_t pool, uint64_t number, uint32_t runs, object queue);
 bool hw_away_ends(uint64_t number, uint32_t flags);
 
