@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -16,10 +17,11 @@ MAIN = 1
 STACKS, HANDLERS, ON_SIGNAL = 16, 64, 8192
 HEADER = struct.Struct("<8sII I4xQ 8xQ II 56xQ")
 """magic, version, header_bytes, pid, start_ns, end_ns, end, flags, untracked_threads"""
-SECTIONS_AT = 120
 SECTION = struct.Struct("<QIII 4x8x")
 """offset, stride, capacity, count"""
-THREADS, LOCKS = 0, 2
+THREADS_AT = 120
+"""Where in the header the section of threads is."""
+LOCKS_AT = THREADS_AT + 2 * SECTION.size
 THREAD = struct.Struct("<IIIIQQQ 72x II IIQQ IIII")
 """The part of a slot that says what its thread does."""
 OWNER = struct.Struct("<I4x 72x xxxx II")
@@ -87,15 +89,12 @@ class Slots:
         Raises:
             OSError: The file cannot be read.
         """
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        with opened(self.path) as fd:
             if not self._read_header(fd):
                 return {}
-            offset, stride, count = self._section(fd, THREADS)
+            offset, stride, count = section(fd, THREADS_AT)
             numbers = [*self._live, *range(self._known, count)]
             found = {n: Slot(*fields) for n, fields in entries(fd, THREAD, offset, stride, numbers)}
-        finally:
-            os.close(fd)
         # One that is not ready yet has a creator that is about to make it so, and is looked at again.
         self._known = count
         self._live = [number for number, slot in found.items() if not slot.end_ns]
@@ -107,14 +106,11 @@ class Slots:
         Raises:
             OSError: The file cannot be read.
         """
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        with opened(self.path) as fd:
             if not self._read_header(fd):
                 return {}
-            offset, stride, count = self._section(fd, THREADS)
+            offset, stride, count = section(fd, THREADS_AT)
             found = {n: Slot(*fields) for n, fields in entries(fd, THREAD, offset, stride, [*range(count)])}
-        finally:
-            os.close(fd)
         return {number: slot for number, slot in found.items() if slot.ready}
 
     def owners(self, locks: Iterable[int]) -> dict[int, int]:
@@ -123,13 +119,10 @@ class Slots:
         Raises:
             OSError: The file cannot be read.
         """
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            offset, stride, count = self._section(fd, LOCKS)
+        with opened(self.path) as fd:
+            offset, stride, count = section(fd, LOCKS_AT)
             inside = sorted({lock for lock in locks if lock < count})
             found = list(entries(fd, OWNER, offset, stride, inside)) if stride >= OWNER.size else []
-        finally:
-            os.close(fd)
         return {lock: owner - 1 for lock, (ready, foreign, owner) in found if ready and owner and not foreign}
 
     def _read_header(self, fd: int) -> bool:
@@ -140,12 +133,33 @@ class Slots:
         self.ended = end_ns != 0
         return True
 
-    def _section(self, fd: int, section: int) -> tuple[int, int, int]:
-        raw = os.pread(fd, SECTION.size, SECTIONS_AT + section * SECTION.size)
-        if len(raw) < SECTION.size:
-            return 0, 0, 0
-        offset, stride, capacity, count = SECTION.unpack(raw)
-        return offset, stride, min(capacity, count)
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A descriptor to read a file by.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def section(fd: int, at: int) -> tuple[int, int, int]:
+    """Where the entries of a section are, how many bytes from one to the next, and how many there are.
+
+    Args:
+        fd: Of a `.hw` file.
+        at: Where the header says that.
+    """
+    raw = os.pread(fd, SECTION.size, at)
+    if len(raw) < SECTION.size:
+        return 0, 0, 0
+    offset, stride, capacity, count = SECTION.unpack(raw)
+    return offset, stride, min(capacity, count)
 
 
 def entries(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from headway.trace.slots import SECTION, Slots, entries
+from headway.trace.slots import Slots, entries, opened, section
 
 # As in native/record.h; a test compares them with `format`, which needs NumPy.
 UNITS_AT = 1768
@@ -102,17 +102,10 @@ class InnerSlots:
         Raises:
             OSError: The file cannot be read.
         """
-        fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            raw = os.pread(fd, SECTION.size, UNITS_AT)
-            if len(raw) < SECTION.size:
-                return []
-            offset, stride, capacity, count = SECTION.unpack(raw)
-            count = min(capacity, count) if stride >= UNIT.size else 0
-            numbers = [*self._kept, *range(self._known, count)]
+        with opened(self._path) as fd:
+            offset, stride, count = section(fd, UNITS_AT)
+            numbers = [*self._kept, *range(self._known, count)] if stride >= UNIT.size else []
             found = [(n, Inner(*fields)) for n, fields in entries(fd, UNIT, offset, stride, numbers)]
-        finally:
-            os.close(fd)
         self._known = count
         found = [(number, unit) for number, unit in found if not unit.end_ns or unit.end_ns >= since_ns]
         self._kept = [number for number, _ in found]
@@ -189,12 +182,9 @@ def children_now() -> set[int]:
     """The pids of this process's children; none where the kernel does not tell."""
     found: set[int] = set()
     for thread in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            fd = os.open(f"/proc/self/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                found.update(map(int, os.read(fd, 1 << 20).split()))
-            finally:
-                os.close(fd)
+        path = Path(f"/proc/self/task/{thread}/children")
+        with contextlib.suppress(OSError), opened(path) as fd:  # the thread may have ended
+            found.update(map(int, os.read(fd, 1 << 20).split()))
     return found
 
 
