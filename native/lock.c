@@ -120,25 +120,28 @@ static void acquired(struct hw_semaphore *k, uint64_t now)
 
 void hw_flush_holds(struct hw_thread *t)
 {
-    struct hw_holds *h = &hw_self.holds;
-    if (h->lock == 0)
+    uint32_t count = t->held_count;
+    if (count == 0)
         return;
-    bool one = h->count == 1;
-    hw_beside(t, h->from_ns, h->to_ns, HW_HOLD, h->lock - 1, 0, one ? 0 : (uint32_t)h->held_ns, one ? 0 : h->count);
-    h->lock = 0;
+    hw_beside(t, t->held_from_ns, t->held_to_ns, HW_HOLD, t->held_lock, 0, count == 1 ? 0 : (uint32_t)t->held_ns,
+              count == 1 ? 0 : count);
+    POKE(&t->held_count, 0);
 }
 
 /* `again`: nobody else had it since this thread released it last. */
 static void short_hold(struct hw_thread *t, uint32_t lock, uint64_t from, uint64_t now, bool again)
 {
-    struct hw_holds *h = &hw_self.holds;
-    if (h->lock != lock || !again || now - h->from_ns > HOLDS_NS) {
+    if (t->held_count == 0 || t->held_lock != lock || !again || now - t->held_from_ns > HOLDS_NS) {
         hw_flush_holds(t);
-        *h = (struct hw_holds){.from_ns = from, .lock = lock};
+        t->held_from_ns = from;
+        t->held_ns = 0;
+        t->held_lock = lock;
     }
-    h->to_ns = now;
-    h->held_ns += now - from;
-    h->count++;
+    hw_change(&t->version);
+    t->held_to_ns = now;
+    t->held_ns += now - from;
+    POKE(&t->held_count, t->held_count + 1);
+    hw_change(&t->version);
 }
 
 /* ---- waits ---- */
@@ -398,7 +401,7 @@ static void released(struct hw_thread *t, struct hw_semaphore *k, bool owned, bo
     k->held_from_ns = k->waiters > 1 && k->owner == 0 ? now : 0; /* a mutex goes to the next waiter */
     uint32_t stack = held >= hw.stack_threshold_ns ? hw_stack(HW_DEPTH) : 0;
     if (held < hw.coalesce_ns && stack == 0) {
-        short_hold(t, k->lock, from, now, again);
+        short_hold(t, k->lock - 1, from, now, again);
     } else {
         hw_flush_holds(t);
         hw_beside(t, from, now, HW_HOLD, k->lock - 1, stack, 0, 0);

@@ -162,6 +162,12 @@ struct hw_thread {
     uint64_t records;      /* stored, overwritten ones included */
     uint64_t lost;         /* records that found no chunk */
     uint64_t end_cpu_ns, end_run_delay_ns; /* HW_THREAD_CPU_AT_END: both clocks at the process's end_ns */
+
+    /* Pending short holds of one lock, which it took again and again while another waited: when held_count > 0, they
+     * become a HOLD of many, when it waits for a lock, holds another, or ends. */
+    uint64_t held_from_ns, held_to_ns, held_ns;
+    uint32_t held_lock, held_count;
+    uint64_t room[4];
 };
 enum hw_thread_flags {
     HW_THREAD_MAIN = 1,

@@ -22,14 +22,6 @@
 #define POKE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define ADD(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 
-/* Short holds of one lock, by a thread that took it again and again while another waited: one record of all of them.
- * It is written when the thread waits for a lock, ends, or holds another; a process that is killed loses the last. */
-struct hw_holds {
-    uint64_t from_ns, to_ns, held_ns;
-    uint32_t lock;            /* index + 1; 0: none */
-    uint32_t count;
-};
-
 /* The thread's totals when the step that runs on it began. */
 struct hw_before {
     uint32_t version;         /* of the slot; odd: none are kept */
@@ -68,7 +60,6 @@ struct hw_self {
     uint64_t delay_at_ns;     /* when slot->run_delay_ns was read */
     uint64_t check_at_ns;     /* before this its CPU clock is read after long intervals only */
     const void *last_cond;    /* last condition variable that it initialised */
-    struct hw_holds holds;
     uint32_t polls;           /* calls that looked, or waited, for input: a loop makes one each time round */
     uint64_t poll_ns;         /* and the time in them */
     uint64_t poll_end_ns;     /* and when the last one returned */

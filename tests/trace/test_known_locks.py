@@ -59,8 +59,9 @@ def test_a_lock_shows_its_waits_and_how_long_it_was_held_meanwhile(convoy: Trace
     assert any(frame.endswith(":want") for frame in lock["longest_stack"])
 
 
-def test_short_holds_share_records_and_nothing_of_them_is_lost(tmp_path: Path) -> None:
-    traced = trace("short_holds", tmp_path=tmp_path)
+@pytest.mark.parametrize("how", [[], ["exit"]], ids=["to the end", "ended while they run"])
+def test_short_holds_share_records_and_nothing_of_them_is_lost(how: list[str], tmp_path: Path) -> None:
+    traced = trace("short_holds", *how, tmp_path=tmp_path)
 
     (lock,) = (lock for lock in locks_of(Trace(traced.directory)) if lock.held_ns)
     (image,) = Trace(traced.directory).images

@@ -213,6 +213,12 @@ THREAD = _struct(
     ("lost", "<u8"),
     ("end_cpu_ns", "<u8"),
     ("end_run_delay_ns", "<u8"),
+    ("held_from_ns", "<u8"),
+    ("held_to_ns", "<u8"),
+    ("held_ns", "<u8"),
+    ("held_lock", "<u4"),
+    ("held_count", "<u4"),
+    ("room", "<u8", (4,)),
 )
 GIL = _struct(
     ("ready", "<u4"),

@@ -33,6 +33,7 @@ _TIMES = (
     *("created_ns", "begun_ns", "end_ns", "since_ns", "hold_since_ns", "burst_start_ns", "total_ns"),
     *("burst_native_ns", "burst_io_ns", "burst_gil_ns", "ready_cpu_ns", "off_other_ns", "cpu_ns"),
     *("cpu_at_ns", "hold_ns", "run_delay_ns", "window_run_ns", "end_cpu_ns", "end_run_delay_ns"),
+    *("held_from_ns", "held_to_ns", "held_ns"),
 )
 _INNER_TIMES = ("created_ns", "begun_ns", "end_ns", "since_ns", "loop_ns", "longest_ns")
 _INNER_SUMS = ("total_ns",)
@@ -274,6 +275,9 @@ class ProcessImage:
                     latest.append(min(int(last["start_ns"]) + (int(last["dur_kind"]) >> 8), _ENDLESS_NS))
             if found:
                 self.beside[slot] = np.concatenate(found)
+        for slot in np.flatnonzero(self.threads["held_count"] > 0).tolist():
+            pending = _pending_hold(self.threads[slot])
+            self.beside[slot] = np.concatenate([self.beside.get(slot, pending[:0]), pending])
         self.latest_ns = max(latest)
 
     # --- facts
@@ -281,7 +285,7 @@ class ProcessImage:
     @property
     def flags(self) -> Flag:
         """What is known of the image."""
-        return Flag(int(self.header["flags"]) & (2 * Flag.CHILDREN_IGNORED - 1))
+        return Flag(int(self.header["flags"])) & ~Flag(0)
 
     @property
     def gil(self) -> bool | None:
@@ -324,6 +328,17 @@ class ProcessImage:
     def complete_from_ns(self) -> int:
         """From when on no record is missing; 0: from the start."""
         return int(self.header["overwritten_until_ns"])
+
+
+def _pending_hold(slot: Any) -> Records:
+    """The HOLD record that a thread's pending short holds would have become."""
+    one = int(slot["held_count"]) == 1
+    duration_ns = max(int(slot["held_to_ns"]) - int(slot["held_from_ns"]), 0)
+    record = np.zeros(1, fmt.RECORD)
+    record["start_ns"], record["dur_kind"] = slot["held_from_ns"], duration_ns << 8 | Kind.HOLD
+    record["a"] = slot["held_lock"]
+    record["c"], record["d"] = (0, 0) if one else (slot["held_ns"], slot["held_count"])
+    return record
 
 
 def zero_ended(field: Any) -> str:
