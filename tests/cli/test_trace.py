@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from headway.trace.watch import EVERY_S
 from observed import program_of, wait_until_blocked
 
 pytestmark = pytest.mark.native
@@ -307,6 +308,7 @@ os.read(0, 1)
     # stopped.
     os.killpg(process.pid, signal.SIGSTOP)
     wait_for(lambda: stopped(process.pid) and stopped(program))
+    time.sleep(1.2 * EVERY_S)  # what headway waits for is over when it goes on
     os.killpg(process.pid, signal.SIGCONT)
     wait_for(lambda: not stopped(process.pid) and not stopped(program))
     os.write(writer, b"x")

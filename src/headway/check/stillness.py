@@ -43,14 +43,24 @@ def stillness() -> Stillness | None:
         for thread in os.listdir("/proc/self/task"):
             if thread == own:
                 continue
-            # Subtle: first how often, then how, or one that goes on in between would look as before.
+            # Subtle: one that has been woken by another processor counts as waiting in `syscall`, but not in `status`,
+            # until it stands in a line. Before and after, or it may have been woken in between.
             waited = _waited(f"/proc/self/task/{thread}/status")
             with open(f"/proc/self/task/{thread}/syscall", encoding="ascii") as file:
                 call = file.read().strip()
-            if not _waits_for_ever(call):
+            if (
+                waited is None
+                or not _waits_for_ever(call)
+                or _waited(f"/proc/self/task/{thread}/status") != waited
+            ):
                 return None
             found.append((thread, waited, call))
-    except (OSError, IndexError, ValueError):  # a thread has ended meanwhile, or the kernel does not tell
+    except (
+        OSError,
+        IndexError,
+        KeyError,
+        ValueError,
+    ):  # a thread has ended meanwhile, or the kernel does not tell
         return None
     return tuple(found)
 
@@ -60,9 +70,11 @@ def _signal_to_come() -> bool:
     return any(signal.getitimer(which)[0] for which in (signal.ITIMER_REAL, signal.ITIMER_PROF))
 
 
-def _waited(path: str) -> str:
+def _waited(path: str) -> str | None:
+    """How often a thread has waited; None: it does not sleep now."""
     with open(path, encoding="utf-8", errors="replace") as file:
-        return next(line for line in file if line.startswith("voluntary_ctxt_switches"))
+        facts = dict(line.split(":", 1) for line in file)
+    return facts["voluntary_ctxt_switches"].strip() if facts["State"].split()[0] == "S" else None
 
 
 def _waits_for_ever(call: str) -> bool:

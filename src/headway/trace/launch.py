@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import stat
@@ -106,7 +107,7 @@ def launch(
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    with _signals() as mask:
+    with _signals() as (mask, came):
         manifest["start_ns"], manifest["start_unix_s"] = time.monotonic_ns(), time.time()
         try:
             # Python ignores these two from its start; a program started by a shell would not find them
@@ -122,12 +123,12 @@ def launch(
             _discard(where, made=made)
             raise UsageError(f"cannot run {command[0]}: {error.strerror}") from error
         # Who started us may ignore it, which the program inherits; the kernel would then keep no status.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, _nothing)
         manifest["pid"] = pid
         said: list[str] = []
         _try_manifest(where, manifest, said)
         watch = Watch(where, pid, manifest["start_ns"], on_deadlock)
-        _wait(pid, watch)
+        _wait(pid, watch, came)
         manifest["end_ns"] = time.monotonic_ns()
         manifest["seen"] = watch.seen
     _, wait_status, usage = os.wait4(pid, 0)
@@ -173,43 +174,52 @@ def _nothing(signum: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[set[signal.Signals]]:
+def _signals() -> Iterator[tuple[set[signal.Signals], int]]:
     """Leave the terminal's signals to the program, and keep others until `_wait` takes them.
 
     Yields:
-        The signal mask that was in force, for the program.
+        The signal mask that was in force, for the program; and a descriptor that gives the numbers of the signals that
+        came, a byte each.
     """
-    kept = {}
+    kept = {signal.SIGCHLD: signal.getsignal(signal.SIGCHLD)}
     # Subtle: handlers, not SIG_IGN, for signals that we ignore. A program that is started gets the default
     # in place of a handler, but inherits SIG_IGN. What was already ignored (nohup, a background job) stays
     # so for both.
-    for signum in IGNORED:
+    for signum in (*IGNORED, *FORWARDED):
         if signal.getsignal(signum) != signal.SIG_IGN:
             kept[signum] = signal.signal(signum, _nothing)
-    # Blocked, not handled: a handler of Python would not run while this thread is in the kernel, waiting, if
-    # the signal came just before.
-    passed_on = {s for s in FORWARDED if signal.getsignal(s) != signal.SIG_IGN}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on | {signal.SIGCHLD})
+    # Not sigtimedwait: where it was interrupted, by a stop and SIGCONT say, and its time is over then, CPython returns
+    # what happened to be in memory as the signal (Modules/signalmodule.c, signal_sigtimedwait_impl).
+    came, comes = os.pipe()
+    os.set_blocking(comes, False)
+    wakeup = signal.set_wakeup_fd(comes, warn_on_full_buffer=False)
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, *FORWARDED})
     try:
-        yield {signal.Signals(s) for s in mask}
+        yield {signal.Signals(s) for s in mask}, came
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for signum, old in kept.items():
             signal.signal(signum, old)
+        signal.set_wakeup_fd(wakeup)
+        os.close(came)
+        os.close(comes)
 
 
-def _wait(pid: int, watch: Watch) -> None:
+def _wait(pid: int, watch: Watch, came: int) -> None:
     """Wait until the process has ended, and pass on to it what is sent to us meanwhile; look at it now and then."""
+    signals = select.poll()
+    signals.register(came, select.POLLIN)
     # Subtle: WNOWAIT keeps the process's number taken as long as a signal may be sent to it.
     look_s = time.monotonic() + EVERY_S
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        came = signal.sigtimedwait({signal.SIGCHLD, *FORWARDED}, max(0.0, look_s - time.monotonic()))
-        if came is None:
+        if not signals.poll(max(0.0, look_s - time.monotonic()) * 1000):
             watch.look()
             look_s = time.monotonic() + EVERY_S
-        elif came.si_signo != signal.SIGCHLD:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, came.si_signo)
+            continue
+        for signum in os.read(came, 4096):
+            if signum in FORWARDED:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signum)
 
 
 def _find(name: str) -> str:
