@@ -1,7 +1,7 @@
 """Two threads that take one lock all the time and hold it for microseconds: a wait lasts through many holds.
 
-Many times: how often one of them waits, and is not woken at once, is chance. With an argument the program ends while
-they run.
+Many times: how often one of them waits, and is not woken at once, is chance. Each has a core of its own, since on a
+core that they share the one that is woken goes on at once. With an argument the program ends while they run.
 """
 
 import os
@@ -13,7 +13,8 @@ lock = threading.Lock()
 numbers = list(range(30))
 
 
-def run() -> None:
+def run(core: int) -> None:
+    os.sched_setaffinity(0, {core})
     for _ in range(100_000):
         sum(numbers)
         with lock:
@@ -21,7 +22,8 @@ def run() -> None:
 
 
 sys.setswitchinterval(0.0005)
-threads = [threading.Thread(target=run, name=name) for name in ("one", "two")]
+cores = sorted(os.sched_getaffinity(0))
+threads = [threading.Thread(target=run, args=(core,)) for core in (cores[0], cores[-1])]
 for thread in threads:
     thread.start()
 if len(sys.argv) > 1:
