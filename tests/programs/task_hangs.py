@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 
 
 def abba() -> None:
@@ -75,6 +76,20 @@ def beside_an_idle_pool() -> None:
         await asyncio.to_thread(int)
         semaphore = asyncio.Semaphore(0)
         await semaphore.acquire()
+
+    asyncio.run(main())
+
+
+def job_that_waits_for_a_task() -> None:
+    async def main() -> None:
+        lock = threading.Lock()
+
+        def job() -> None:
+            with lock:
+                pass
+
+        with lock:
+            await asyncio.to_thread(job)
 
     asyncio.run(main())
 

@@ -5,7 +5,7 @@ Only of a process that runs: the kernel is asked what its loops look at. A trace
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from headway.trace import kernel
@@ -39,11 +39,18 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A thread without an event loop, which waits, too: for what, and where."""
+    """A thread without an event loop, which waits, too: for what, and where.
+
+    Attributes:
+        owner: Who has the lock that it waits for, if that is known.
+        works: It runs a job of an executor.
+    """
 
     thread: Thread
     waits_for: Kind
     stack: tuple[Frame, ...]
+    owner: Thread | None
+    works: bool
 
 
 @dataclass(slots=True)
@@ -124,14 +131,13 @@ def _still(trace: Trace, process: Process, index: int, sources: Sources) -> Loop
     if not kernel.all_asleep(process.pid, [slot.tid for slot in alive.values()]):
         return None
     owners = {number: owner for number, task in tasks.items() if (owner := _owner(task, tasks, sources))}
-    return LoopStill(
-        trace,
-        process,
-        tasks,
-        owners,
-        list(_beside(trace, index, alive)),
-        _patient(trace, index, tasks, alive, sources),
+    beside = list(_beside(trace, index, alive))
+    # Such a job does not end, and so its future is not one that nobody will ever set.
+    held_up = any(one.works and one.owner not in (None, one.thread) for one in beside)
+    patient = _patient(
+        tasks, [trace.stacks[index][alive[number].b] for number in loops], sources, held_up=held_up
     )
+    return LoopStill(trace, process, tasks, owners, beside, patient)
 
 
 def _loop(trace: Trace, index: int, pid: int, slot: Slot) -> Loop | None:
@@ -163,11 +169,19 @@ def _tasks(trace: Trace, index: int, hubs: set[int]) -> dict[int, Task]:
 
 
 def _beside(trace: Trace, index: int, alive: Mapping[int, Slot]) -> Iterator[Beside]:
+    workers = {
+        job.carrier for job in trace.jobs if job.image_index == index and job.begun_ns and job.outcome is None
+    }
+    locks = trace.images[index].locks
     for number, slot in alive.items():
         thread, stack = trace.thread(index, number), trace.stacks[index][slot.b]
-        own = any(not frame.of_library for frame in stack)
-        if slot.enclosed and thread is not None and (own or slot.kind == Kind.LOCK):
-            yield Beside(thread, Kind(slot.kind), stack)
+        if not slot.enclosed or thread is None:
+            continue
+        works = thread.id in workers
+        if works or slot.kind == Kind.LOCK or any(not frame.of_library for frame in stack):
+            owner = int(locks[slot.a]["owner"]) if slot.kind == Kind.LOCK and slot.a < len(locks) else 0
+            holder = trace.thread(index, owner - 1) if owner else None
+            yield Beside(thread, Kind(slot.kind), stack, holder, works)
 
 
 def _waits(task: Task, before_ns: int) -> bool:
@@ -196,7 +210,7 @@ def _own(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
 
 
 def _patient(
-    trace: Trace, index: int, tasks: Mapping[int, Task], alive: Mapping[int, Slot], sources: Sources
+    tasks: Mapping[int, Task], loops: Iterable[tuple[Frame, ...]], sources: Sources, *, held_up: bool
 ) -> bool:
     """Whether it may wait for Ctrl-C on purpose: the first task of a loop waits for an event, or for a bare future.
 
@@ -207,11 +221,9 @@ def _patient(
         first.setdefault(task.carrier, task)
     for task in first.values():
         own = own_frame(task.stack)
-        together = task.kind is UnitKind.GREENLET or (own is not None and sources.calls(own, _TOGETHER))
-        if task.waits_for == Kind.EVENT or (
-            task.waits_for == Kind.FUTURE and task.awaits is None and not together
-        ):
+        bare = task.waits_for == Kind.FUTURE and task.kind is UnitKind.TASK and task.awaits is None
+        if task.waits_for == Kind.EVENT or sources.awaits_interrupt(_own(task.stack)):
             return True
-        if sources.awaits_interrupt(_own(task.stack)):
+        if bare and not held_up and not (own is not None and sources.calls(own, _TOGETHER)):
             return True
-    return any(sources.awaits_interrupt(trace.stacks[index][slot.b]) for slot in alive.values() if slot.polls)
+    return any(sources.awaits_interrupt(frames) for frames in loops)

@@ -88,14 +88,16 @@ def _stuck(still: LoopStill) -> Finding:
     tasks = tuple(still.tasks.values())
     waited_ns = still.process.end_ns - max(task.since_ns for task in tasks)
     whose = _whose(still)
-    which = (
-        f"all {_several(tasks)}{whose} wait" if len(tasks) > 1 else f"the only {_noun(tasks)}{whose} waits"
-    )
-    beside = " or a thread beside them" if still.beside else ""
+    if len(tasks) == 1:
+        what = _awaited(still, tasks[0])
+        sentence = f"the only {_noun(tasks)}{whose} waits for {what}, and nothing can let it go on"
+    else:
+        beside = " or a thread beside them" if still.beside else ""
+        sentence = f"all {_several(tasks)}{whose} wait for what only another one of them{beside} could do"
     return Finding(
         kind=FindingKind.STUCK,
         severity=Severity.WARNING,
-        sentence=f"{which} for what only another one of them{beside} could do, for {duration(waited_ns)}",
+        sentence=f"{sentence}, for {duration(waited_ns)}",
         evidence=[*_groups(still, tasks), *map(_beside, still.beside[:_TOLD], repeat(still)), _sure(still)],
         advice=(
             f"look for the {_noun(tasks)} that should have released, put, set or notified: "
@@ -124,26 +126,29 @@ def _groups(still: LoopStill, tasks: tuple[Task, ...]) -> list[str]:
 
 
 def _told(still: LoopStill, task: Task, like: str = "") -> str:
+    place = _place(task.stack, still.trace.meta.cwd)
+    return f"{task.kind} `{task.name}`{like} waits for {_awaited(still, task)}{place}"
+
+
+def _awaited(still: LoopStill, task: Task) -> str:
     owner = still.owners.get(task.number)
-    cwd = still.trace.meta.cwd
     if owner is None and task.waits_for == Kind.JOIN:
-        told = f"other {task.kind}s"
-    elif owner is None:
-        told = _WAITS_FOR[task.waits_for or Kind.FUTURE]
-    elif owner.hold is None:
-        told = f"the end of {owner.task.kind} `{owner.task.name}`"
-    else:
-        hold = owner.hold
-        at = f"{short_path(hold.file, cwd)}:{hold.line}"
-        told = (
-            f"`{hold.name}`, which {owner.task.kind} `{owner.task.name}` holds by `{hold.text}` at {at}, "
-            "as the source says"
-        )
-    return f"{task.kind} `{task.name}`{like} waits for {told}{_place(task.stack, cwd)}"
+        return f"other {task.kind}s"
+    if owner is None:
+        return _WAITS_FOR[task.waits_for or Kind.FUTURE]
+    if owner.hold is None:
+        return f"the end of {owner.task.kind} `{owner.task.name}`"
+    hold = owner.hold
+    at = f"{short_path(hold.file, still.trace.meta.cwd)}:{hold.line}"
+    return (
+        f"`{hold.name}`, which {owner.task.kind} `{owner.task.name}` holds by `{hold.text}` at {at}, "
+        "as the source says"
+    )
 
 
 def _beside(one: Beside, still: LoopStill) -> str:
     told = "the end of a thread" if one.waits_for == Kind.JOIN else _WAITS_FOR[one.waits_for]
+    told += f", which thread `{one.owner.name}` holds" if one.owner not in (None, one.thread) else ""
     return f"thread `{one.thread.name}` waits for {told}{_place(one.stack, still.trace.meta.cwd)}"
 
 
