@@ -9,7 +9,7 @@ ONCE=(--ignore=tests/test_benchmarks.py --ignore=tests/test_docs.py --ignore=tes
     --ignore=tests/test_docs_reference.py --ignore=tests/test_layers.py --ignore=tests/cli/map --ignore=tests/gil
     --ignore=tests/check/test_corpus_shape.py --ignore=tests/check/test_tutorial.py --ignore=tests/check/test_plugin.py
     --ignore=tests/check/test_stored.py --ignore=tests/check/test_token.py --ignore=tests/cli/test_help.py
-    --ignore=tests/cli/test_usage.py)
+    --ignore=tests/cli/test_usage.py --ignore=tests/view/browser)
 
 # What looks at nothing of Python's that changes from version to version: on the oldest and on the newest. The tests of
 # trace, but for those of programs that hang (whose locks and joins change with 3.13 and 3.14), and those of what check does to a Python (code, threads, asyncio, gevent), are on all, those of how check searches
@@ -21,7 +21,7 @@ ENDS=(--ignore=tests/test_examples.py --ignore-glob=tests/run/test_channel*.py -
     --ignore=tests/check/test_shrink.py --ignore=tests/check/test_stillness.py
     --ignore=tests/cli/test_check.py --ignore=tests/cli/test_gil.py --ignore=tests/test_import.py
     --ignore=tests/test_pytest_trace.py --ignore=tests/trace/test_hangs_tasks.py --ignore=tests/trace/test_hangs_greenlets.py
-    --ignore=tests/trace/test_process_pools.py --ignore=tests/trace/test_block.py
+    --ignore=tests/trace/test_process_pools.py --ignore=tests/trace/test_block.py --ignore=tests/cli/test_view.py
     --deselect=tests/trace/test_report.py::test_ten_million_records_are_read_in_bounded_memory)
 HANGS=(--ignore=tests/trace/test_hangs.py) # on 3.11, 3.13 and the newest
 NEWEST=3.15
@@ -73,7 +73,8 @@ for line in open(sys.argv[1]):
 }
 
 step_packages() {
-    local -A packages=([gcc]=gcc [clang]=clang [debootstrap]=debootstrap [git]=git [unshare]=util-linux [pypy3]=pypy3 [jython]=jython)
+    local -A packages=([gcc]=gcc [clang]=clang [debootstrap]=debootstrap [git]=git [unshare]=util-linux [pypy3]=pypy3 [jython]=jython
+        [chromium]=chromium)
     local -a missing=()
     local command
     for command in "${!packages[@]}"; do
@@ -93,8 +94,8 @@ step_tools() {
     # A pip that can install for another Python; 3.11's own compares what is needed with itself.
     "$WORK/tools/bin/pip" install -q -U "pip>=25"
     test_requirements
-    # Without clusters, which are large, and of which mypy knows nothing.
-    grep -vE '^(distributed|ray)\b' "$WORK/requirements.txt" >"$WORK/requirements-tools.txt"
+    # Without clusters and what drives a browser, which are large, and of which mypy knows nothing.
+    grep -vE '^(distributed|playwright|ray)\b' "$WORK/requirements.txt" >"$WORK/requirements-tools.txt"
     "$WORK/tools/bin/pip" install -q -r "$WORK/requirements-tools.txt" ruff mypy
     "$WORK/tools/bin/ruff" --version
     "$WORK/tools/bin/mypy" --version

@@ -31,7 +31,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (
             ["nothing"],
-            "no such verb: nothing\nhint: one of trace, report, map, check, gil; see headway --help",
+            "no such verb: nothing\nhint: one of trace, report, view, map, check, gil; see headway --help",
         ),
         (["prog.py"], "no such verb: prog.py\nhint: headway trace prog.py"),
         (

@@ -8,22 +8,23 @@ from typing import Any
 
 from headway.check.report import blocked_lines, build_lines, counted, race_lines
 from headway.check.rows import Row, rows
+from headway.pages import DARK, LIGHT, MONO, SANS
 
 __all__ = ["page"]
 
+_COLOURS = f"""
+:root {{ color-scheme: light dark; --sans: {SANS}; --mono: {MONO}; {LIGHT} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {DARK} }} }}
+"""
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1c2024; --soft: #5c6670; --paper: #ffffff; --rule: #d8dde2;
-  --band: #f4f6f8; --bad: #b3261e; --bad-band: #fdecea; --good: #1b6e3c; --turn: #0b5cad; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e7ea; --soft: #9aa4ae; --paper: #15181b; --rule: #343a40;
-  --band: #1d2125; --bad: #ff8a80; --bad-band: #3a1f1d; --good: #7fd6a0; --turn: #7db8f5; } }
 * { box-sizing: border-box; }
 body { margin: 2rem auto; padding: 0 1.25rem; max-width: 76rem; background: var(--paper); color: var(--ink);
-  font: 15px/1.5 system-ui, sans-serif; }
+  font: 15px/1.5 var(--sans); }
 h1 { font-size: 1.15rem; margin: 0 0 .25rem; }
 h1.failure { color: var(--bad); } h1.ok { color: var(--good); }
 section + section { margin-top: 3rem; border-top: 2px solid var(--rule); padding-top: 1.5rem; }
 p { margin: .25rem 0 1rem; } .soft { color: var(--soft); }
-code, pre, td, th { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 13px; }
+code, pre, td, th { font-family: var(--mono); font-size: 13px; }
 pre { background: var(--band); border: 1px solid var(--rule); border-radius: 4px; padding: .6rem .8rem;
   overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
@@ -60,7 +61,7 @@ def page(scenarios: Sequence[Mapping[str, Any]]) -> str:
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>headway check: {escape(titles)}</title>",
-            f"<style>{_STYLE}</style></head><body>",
+            f"<style>{_COLOURS}{_STYLE}</style></head><body>",
             *parts,
             "</body></html>\n",
         ]

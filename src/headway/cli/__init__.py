@@ -14,6 +14,7 @@ from headway.errors import HeadwayError, UsageError
 VERBS = {
     "trace": "headway.cli.trace",
     "report": "headway.cli.report",
+    "view": "headway.cli.view",
     "map": "headway.cli.map",
     "check": "headway.cli.check",
     "gil": "headway.cli.gil",
@@ -78,6 +79,7 @@ def headway(ctx: click.Context) -> None:
     \b
     headway trace prog.py      run a program, and report on it when it ends
     headway report DIR         print the report of a trace again
+    headway view DIR           look at a trace in the browser
     headway map MODULE:FUNC    call a function on each line of stdin, concurrently
     headway check FILE.py      run scenarios under one schedule after another
     headway gil                measure how far threads scale on each interpreter

@@ -18,8 +18,14 @@ from headway.trace.offcore import Carver
 from headway.trace.states import Life
 
 
-def intervals(image: ProcessImage, number: int, life: Life) -> Iterator[Intervals]:
+def intervals(image: ProcessImage, number: int, life: Life, *, off_core: bool = True) -> Iterator[Intervals]:
     """Partition a thread's life, block by block, in order of time.
+
+    Args:
+        image: The process image of the thread.
+        number: Its slot there.
+        life: Its life.
+        off_core: Tell the time off the core from running time; without, it is running time.
 
     Yields:
         Arrays of dtype `INTERVAL`. All of them together touch and cover [life.start_ns, life.end_ns).
@@ -32,10 +38,10 @@ def intervals(image: ProcessImage, number: int, life: Life) -> Iterator[Interval
         rows = _from_records(block, cursor, horizon)
         if len(rows):
             cursor = int(rows["end_ns"][-1])
-            for out in carver.add(rows, cursor):
+            for out in carver.add(rows, cursor) if off_core else [rows]:
                 yield _known(out, image)
     rows = _tail(slot, life, cursor, horizon)
-    for out in carver.add(rows, None):
+    for out in carver.add(rows, None) if off_core else [rows]:
         yield _known(out, image)
 
 
