@@ -156,8 +156,8 @@ def bury(death: Death) -> None:
     if not handle.ready and handle.adopted:
         pass  # it was stale, see Worker._stale; another is started
     elif not handle.ready:
-        pool.failed_starts += 1
-        if pool.failed_starts >= MOST_CRASHES:
+        pool.starter.failed += 1
+        if pool.starter.failed >= MOST_CRASHES:
             pool.break_down(death.error("as it started"))
     elif again and not blamed and handle.killed is None:
         first = again[0]

@@ -13,15 +13,12 @@ from collections import deque
 from headway.errors import CannotSend
 from headway.run.backends.contract import Setup
 from headway.run.batch import Batch, Portion, Spent
-from headway.run.cores import available_cores
-from headway.run.process import reserve
 from headway.run.process.deaths import Memory
 from headway.run.process.flight import Flight, Task
 from headway.run.process.handle import Handle
 from headway.run.process.outgoing import Outgoing
 from headway.run.process.receiver import Receiver
-from headway.run.process.spawn import Surroundings, set_up, spawn
-from headway.run.process.unpicklable import cannot_send
+from headway.run.process.starter import Starter
 
 __all__ = ["Pool"]
 
@@ -58,14 +55,13 @@ class Pool:
         self.handles: set[Handle] = set()
         self.failure: BaseException | None = None
         """Why no call can run here any more."""
-        self.failed_starts = 0
         self.pace: dict[int, float] = {}
         """Nanoseconds that a call of a function takes, by its id; a guess."""
         self.drained = threading.Event()
-        self.starting = 0
         self.outgoing = Outgoing()
         self.memory = Memory()
         self.receiver = Receiver(self)
+        self.starter = Starter(self)
 
     # Calls come in
 
@@ -114,7 +110,7 @@ class Pool:
             if handle is not None:
                 self._recover(handle)
             raise
-        self.start_workers()
+        self.starter.start()
 
     def _recover(self, handle: Handle) -> None:
         """Something was raised in a thread that had taken a worker: a handler of a signal can, at any moment.
@@ -132,52 +128,6 @@ class Pool:
                     handle.kill()  # which may have got half a frame, or get one again
             self._put_back(handle)
         self.receiver.run_soon(self.share)
-
-    def start_workers(self) -> None:
-        """Start as many workers as the calls that wait can use."""
-        while True:
-            with self.lock:
-                starting = self.starting + sum(not handle.ready for handle in self.handles)
-                if (
-                    self.failure is not None
-                    or len(self.queue) <= starting
-                    or len(self.handles) + self.starting >= self.workers
-                ):
-                    return
-                self.starting += 1
-            try:
-                handle = self._start()
-            except BaseException as error:
-                with self.lock:
-                    self.starting -= 1
-                    alone = not self.handles and not self.starting
-                if not isinstance(error, Exception):
-                    raise
-                # A system that has no room for one more worker may have some.
-                if alone or not isinstance(error, OSError):
-                    self.break_down(error)
-                return
-            with self.lock:
-                self.starting -= 1
-                self.handles.add(handle)
-                self.receiver.add(handle)
-
-    def _start(self) -> Handle:
-        like = Surroundings.now(max(1, available_cores() // self.workers), self.setup.memory_bytes)
-        handle = None if self.setup.initializer else reserve.take(like)
-        if handle is None:
-            handle = spawn(like)
-        try:
-            set_up(handle, self.setup, self.outgoing.local)
-        except BaseException as error:
-            handle.kill()
-            handle.reap()
-            if isinstance(error, Exception) and self.setup.initializer:
-                raise cannot_send(
-                    (self.setup.initializer, self.setup.initargs), "initializer", error
-                ) from error
-            raise
-        return handle
 
     # Calls go out
 
@@ -416,7 +366,7 @@ class Pool:
         with self.lock:
             self.workers = workers
             thread = bool(self.handles)
-        self.start_workers()
+        self.starter.start()
         if thread:
             self.receiver.wake()
 
