@@ -98,6 +98,15 @@ def test_filters_are_carried_over(make_client: MakeClient) -> None:
         )
 
 
+def test_filters_are_the_same_there(make_client: MakeClient) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Bad.*", category=UserWarning, module="Mine")
+        # As Python's own: text to be equal to, and no pattern.
+        own = ("default", None, UserWarning, "__main__", 0)
+        warnings.filters.insert(0, own)  # type: ignore[attr-defined]
+        assert make_client(1).run(lambda _: warnings.filters[:2], [0]) == [warnings.filters[:2]]
+
+
 def test_directory_path_and_arguments_are_the_programs(client: Client) -> None:
     assert client.run(lambda _: (os.getcwd(), sys.argv, sys.path), [0]) == [(os.getcwd(), sys.argv, sys.path)]
 

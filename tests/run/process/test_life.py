@@ -409,3 +409,16 @@ def test_no_worker_is_started_that_the_first_pool_does_not_use() -> None:
         "        print([int(pid) for pid in file.read().split()] == [mine])\n",
     )
     assert done.stdout == "True\n"
+
+
+def test_a_start_waits_for_no_import_that_it_does_not_need() -> None:
+    # What takes long to import: for functions that go by value, for patterns of warnings, for logging in a worker.
+    dear = {"asyncio", "cloudpickle", "hashlib", "multiprocessing", "random", "uuid"}
+    dear_there = dear | {"dataclasses", "enum", "logging", "pickle", "re", "threading", "typing"}
+    names = "' '.join(__import__('sys').modules)"
+    program = f"import headway; print(*headway.map(eval, [{names!r}], on='processes')); print({names})"
+    before = python("-c", f"print({names})").stdout.split()
+    there, here = (set(line.split()) - set(before) for line in python("-c", program).stdout.splitlines())
+    assert "headway.run.process.worker" in there
+    assert "headway.run.process.pool" in here
+    assert (there & dear_there, here & dear) == (set(), set())

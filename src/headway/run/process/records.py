@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from typing import Any
 
-    Filter = tuple[str, str | None, str, str, str | None, int]
+    Text = str | tuple[str, int] | None  # a pattern is its text and its flags
+    Filter = tuple[str, Text, str, str, Text, int]
 
 __all__ = ["Forwarder", "filters_here", "hear_record", "hear_warning", "levels_here"]
 
@@ -43,8 +44,9 @@ def filters_here() -> list[Filter]:
     if warnings is None:
         return []
 
-    def text(pattern: Any) -> Any:
-        return getattr(pattern, "pattern", pattern)
+    def text(pattern: Any) -> Text:
+        # Those that Python begins with have plain text, which is to be equal, and costs a worker no import of `re`.
+        return pattern if pattern is None or isinstance(pattern, str) else (pattern.pattern, pattern.flags)
 
     return [
         (action, text(message), category.__module__, category.__qualname__, text(module), line)
@@ -180,12 +182,12 @@ class Forwarder:
         self._post(wire.frame(wire.LOG, 0, data))
 
 
-def _pattern(text: str | None) -> Any:
-    if text is None:
-        return None
+def _pattern(text: Text) -> Any:
+    if text is None or isinstance(text, str):
+        return text
     import re
 
-    return re.compile(text, re.IGNORECASE)
+    return re.compile(*text)
 
 
 class _Later:

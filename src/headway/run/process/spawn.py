@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import weakref
+from _pickle import dumps
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -153,7 +154,8 @@ def set_up(handle: Handle, setup: Setup, local: Sequence[bytes]) -> None:
     }
     handle.local = tuple(local)
     parcel = Parcel()
-    parcel.put(dump(settings)[0])
+    # Not `dump`: a default filter of warnings has the text `__main__`, for which that would go to cloudpickle.
+    parcel.put((dumps(settings, 5), []))
     parcel.put(dump((setup.initializer, setup.initargs) if setup.initializer else None, local)[0])
     handle.send(wire.frame(wire.SETUP, 0, parcel.body(), len(parcel.fds)), parcel.fds)
 
