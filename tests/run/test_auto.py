@@ -213,8 +213,9 @@ def test_what_was_learnt_of_a_function_holds_for_its_partials() -> None:
 
 
 def test_a_portion_from_before_a_change_does_not_count_after_it() -> None:
-    from headway.run.auto import Auto, Opened
+    from headway.run.auto import Auto
     from headway.run.backends.contract import Setup
+    from headway.run.opened import Opened
 
     auto = Auto(tiny, Opened(None, Setup(), awaited=True), inline=True)
     batch = Batch(tiny, [1], lambda _: None)
@@ -240,3 +241,40 @@ def test_a_function_that_waited_in_the_map_before_begins_on_threads() -> None:
     assert list(third) == list(range(300_000))
     why = third.report().stages[0].why
     assert any(reason.startswith("measured again: ") for reason in why), why
+
+
+@several_cores
+@pytest.mark.known_time  # where the machine stands still, a call seems to be another than before
+def test_processes_that_are_there_get_the_calls_at_once() -> None:
+    from headway.run.process import reserve
+
+    def call(number: int) -> int:
+        return spin(number)
+
+    assert list(headway.map(call, range(20), on="processes")) == list(range(20))
+    while not reserve.some_wait():  # a map does not wait until its workers are in the reserve
+        time.sleep(0.001)
+    began_ns = time.thread_time_ns()
+    call(0)
+    found_stuck(call, Stuck(2, 0.95, time.thread_time_ns() - began_ns))
+    (stage,) = report_of(call, 60).stages
+    assert stage.on == "processes"
+    assert stage.calls_by_worker["caller"] == 1, stage
+
+
+def test_a_map_without_a_length_expects_as_many_calls_as_the_one_before() -> None:
+    from headway.run.auto import Auto
+    from headway.run.backends.contract import Setup
+    from headway.run.opened import Opened
+
+    def step(number: int) -> int:
+        time.sleep(0.005)
+        return number
+
+    assert list(headway.map(step, (number for number in range(300)))) == list(range(300))
+    begins = []
+    for length in (None, 300):
+        auto = Auto(step, Opened(None, Setup(), awaited=True), inline=True, length=length)
+        begins.append((auto.backend.name, auto.backend.workers))
+        auto.close(wait=True, abort=False)
+    assert begins[0] == begins[1], begins

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from headway.run.backends.contract import Backend
-from headway.run.climb import FIRST, MOST, Climb
+from headway.run.climb import FIRST, MOST, Before, Climb, before, ended
 from headway.run.measured import Window
 
 SECOND = 10**9
@@ -52,18 +52,32 @@ def climb(
     fixed: int | None = None,
     left_ns: float = 3600.0 * SECOND,
     call_ns: int = 10_000_000,
+    busy: float = 0.01,
 ) -> list[int]:
-    """The numbers of threads that were tried, where `rate` says what each gives."""
+    """The numbers of threads that were tried, where `rate` says what each gives.
+
+    Args:
+        busy: What they use of a core together.
+    """
     backend = Pretended()
     climbing = Climb(fn, backend, fixed, call_ns, left_ns, lambda _: None)
     tried = [backend.workers]
     for _ in range(20):
         # All threads are busy: where more of them give no more, calls take longer.
         gives = rate(backend.workers)
-        climbing.look(window(4 * backend.workers, gives, int(backend.workers / gives * SECOND)), left_ns)
+        climbing.look(
+            window(4 * backend.workers, gives, int(backend.workers / gives * SECOND), busy), left_ns
+        )
         if backend.workers != tried[-1]:
             tried.append(backend.workers)
     return tried
+
+
+@pytest.fixture(autouse=True)
+def free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls cost nothing beside themselves, and one thread at a time runs Python, whatever the build."""
+    monkeypatch.setattr("headway.run.climb.OWN_NS", 0)
+    monkeypatch.setattr("headway.run.climb.ROOM", 1.0)
 
 
 @pytest.fixture
@@ -148,3 +162,30 @@ def test_threads_that_fill_a_core_are_no_more_than_before(fn: Callable[[], None]
     for _ in range(3):
         climbing.look(window(4 * FIRST, 100.0, busy=0.95), 3600.0 * SECOND)
     assert backend.workers == FIRST
+
+
+def test_threads_that_would_only_wait_for_the_gil_are_not_tried(
+    fn: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 32 threads use half of what there is: 64 would use all of it, and there may be a quarter more.
+    assert climb(fn, lambda workers: workers * 100.0, busy=0.5)[:2] == [FIRST, 80]
+    # 128 threads use half of it for what each call costs beside itself.
+    monkeypatch.setattr("headway.run.climb.OWN_NS", 40_000)
+    assert climb(lambda: None, lambda workers: workers * 100.0, busy=0.0) == [FIRST, 4 * FIRST, 312]
+
+
+def test_threads_that_run_python_at_once_are_not_held_back(
+    fn: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headway.run.climb.ROOM", 8.0)
+    assert climb(fn, lambda workers: workers * 100.0, busy=0.5) == [FIRST, 4 * FIRST, MOST]
+
+
+def test_a_climb_is_told_of_the_calls_that_there_were_before(fn: Callable[[], None]) -> None:
+    ended(fn, 1000)
+    assert before(fn) is None  # it is not known to wait
+    climb(fn, lambda workers: workers * 100.0)
+    assert before(fn) == Before(10_000_000, 0)
+    ended(fn, 1000)
+    climb(fn, lambda workers: workers * 100.0)
+    assert before(fn) == Before(10_000_000, 1000)

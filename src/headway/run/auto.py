@@ -26,26 +26,22 @@ import math
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headway.errors import CannotSend
-from headway.run.backends.contract import Backend, Setup
-from headway.run.backends.ending import abandon_at_exit
-from headway.run.backends.open import open_backend
+from headway.run.backends.contract import Backend
 from headway.run.batch import Batch, Portion
 from headway.run.choice import AHEAD
-from headway.run.climb import FULL, Climb, call_ns_before, forget
+from headway.run.climb import FULL, Climb, before, ended, forget
 from headway.run.cores import available_cores, stood_ns, times_waited
 from headway.run.coroutines import Awaiting, begun_in
 from headway.run.identity import name_of
 from headway.run.measured import Window, time_of
+from headway.run.opened import Opened
 from headway.run.stuck import Stuck, found_stuck, no_longer_stuck, stuck_before
 from headway.run.worth import not_worth
 
-if TYPE_CHECKING:
-    import asyncio
-
-__all__ = ["Auto", "Opened"]
+__all__ = ["Auto"]
 
 MOMENT_NS = 2_000_000
 """What is shorter than this in all is not worth moving."""
@@ -73,55 +69,6 @@ SCALES = 0.4
 """Of each further core, threads must use this part to be kept for busy calls."""
 LOOK_NS = 100_000_000
 """Whether the work has changed is looked at so often."""
-
-
-class Opened:
-    """The backends that were opened so far, shared by all who choose among them.
-
-    Args:
-        workers: What the user asked for; None leaves it to the backend.
-        setup: Of the workers.
-        awaited: Whether what they were given is done before the program ends, though nobody reads it.
-        loop: The event loop in which coroutines run; None is one in a thread of its own.
-    """
-
-    def __init__(
-        self,
-        workers: int | None,
-        setup: Setup,
-        *,
-        awaited: bool,
-        loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        self.workers = workers
-        self._loop = loop
-        self._setup = setup
-        self._awaited = awaited
-        self._backends: dict[str, Backend] = {}
-
-    def get(self, name: str) -> Backend:
-        """The backend of this name."""
-        if name not in self._backends:
-            self._backends[name] = self._open(name)
-            if not self._awaited:
-                abandon_at_exit(self._backends[name])
-        return self._backends[name]
-
-    def there(self, name: str) -> bool:
-        """Whether the backend of this name is open."""
-        return name in self._backends
-
-    def _open(self, name: str) -> Backend:
-        if name == "asyncio" and self._loop is not None:
-            from headway.run.backends.event_loop import Asyncio
-
-            return Asyncio(self.workers, self._setup, loop=self._loop)
-        return open_backend(name, self.workers, self._setup)
-
-    def close(self, *, wait: bool, abort: bool) -> None:
-        """Close all."""
-        for backend in self._backends.values():
-            backend.close(wait=wait, abort=abort)
 
 
 class Auto:
@@ -157,6 +104,8 @@ class Auto:
         self._cpu_call_ns = 0.0  # what a call used of a core when it was last found to be busy
         self._climb: Climb | None = None
         self._before_ns = 0.0  # how long a call took in the map before, until one of this map was seen
+        self._expected = 0  # so many calls that map had
+        self._done = 0
         self._doubts = 0
         self._sure = (
             False  # what was found first was measured again: it may have been what only the first call did
@@ -168,10 +117,11 @@ class Auto:
         self._state: Callable[[Portion, float], None]
         if stops:
             self._go("processes", "timeout_s needs workers that can be stopped", self._in_processes)
-        elif inline and (before_ns := call_ns_before(fn)) is not None:
+        elif inline and (known := before(fn)) is not None:
             self._measured_ns = 0  # nothing has been: if it waits no more, that is found at once
-            self._before_ns = before_ns
-            self._climb_on(before_ns, None if length is None else length * before_ns)
+            self._before_ns, self._expected = known.call_ns, known.calls
+            expected = known.calls or None if length is None else length
+            self._climb_on(known.call_ns, None if expected is None else expected * known.call_ns)
         elif inline:
             self._go("serial", None, self._measure)
         else:
@@ -190,6 +140,8 @@ class Auto:
 
     def close(self, *, wait: bool, abort: bool) -> None:
         """Close all backends that were tried."""
+        if self._climb is not None and self._done:
+            ended(self._fn, self._done)
         self._opened.close(wait=wait, abort=abort)
 
     def begun(self, portion: Portion) -> list[int]:
@@ -216,8 +168,14 @@ class Auto:
     def learn(self, portion: Portion, remaining: int | None) -> None:
         """Take in what calls took, and think again."""
         self._sample = portion
-        if self._window.add(portion):
-            self._state(portion, math.inf if remaining is None else remaining * self._window.call_ns)
+        self._done += len(portion.values)
+        seen = self._window
+        if seen.add(portion):
+            if remaining is None and self._done < self._expected:
+                remaining = self._expected - self._done  # as far as one knows
+            self._state(
+                portion, math.inf if remaining is None else remaining * seen.run_ns / (seen.calls or 1)
+            )
 
     def _go(self, name: str, why: str | None, state: Callable[[Portion, float], None]) -> None:
         self.backend = self._opened.get(name)
@@ -348,11 +306,18 @@ class Auto:
                 self._window = Window()
 
     def _start(self) -> None:
-        """Start the processes, and work on here until they are up."""
+        """Start the processes, and work on here until they are up.
+
+        Those that were there before are so at once. To work on here would only keep the GIL from the thread that hears
+        of them.
+        """
         processes = self._opened.get("processes")
         up: list[Portion] = []
         for _ in range(processes.workers):
             processes.submit(Batch(os.getpid, [()], up.append, star=True))
+        if processes.at_hand:
+            self._go("processes", None, self._in_processes)
+            return
         if self._serial_ns < math.inf:
             self.backend = self._opened.get("serial")
         self._window = Window()

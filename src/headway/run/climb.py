@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from headway.run.backends.contract import Backend
+from headway.run.cores import available_cores
 from headway.run.identity import same_work
 from headway.run.measured import Window
 
-__all__ = ["FULL", "Climb", "call_ns_before", "forget"]
+__all__ = ["FULL", "Before", "Climb", "before", "ended", "forget"]
 
 FIRST, MOST = 32, 512
 STEP = 4
@@ -24,6 +26,12 @@ USED = 0.5
 """More threads may help if at least so many of those that are there have a call."""
 FULL = 0.9
 """Threads that use this part of a core or more may be held back by the GIL."""
+OWN_NS = 40_000
+"""What a call costs beside itself: it is submitted, a thread takes it, its result is read."""
+ROOM = 1.0 if getattr(sys, "_is_gil_enabled", lambda: True)() else float(available_cores())
+"""So many threads can run Python at a time."""
+SLACK = 1.25
+"""So many times more threads are of use than would fill that if none ever had to wait for its turn."""
 THREAD_NS = 120_000
 """What it costs to start a thread."""
 AT_HAND_NS = 50_000
@@ -38,17 +46,37 @@ class _Reached(NamedTuple):
     call_ns: float
     over: bool
     """More did not help."""
+    useful: int = MOST
+    """More would wait for one another."""
     tried_ns: float = 0.0
     """More were tried, and not looked at before the calls came to an end: so much of them was left."""
+    calls: int = 0
+    """So many calls there were in all; 0 is not known."""
 
 
 _reached: weakref.WeakKeyDictionary[Any, _Reached] = weakref.WeakKeyDictionary()
 
 
-def call_ns_before(fn: Callable[..., Any]) -> float | None:
-    """How long a call took in the last climb for a function; None if there was none: then it is not known to wait."""
+class Before(NamedTuple):
+    """What is known of a function from the last climb for it."""
+
+    call_ns: float
+    """How long a call took."""
+    calls: int
+    """How many there were in all; 0 is not known."""
+
+
+def before(fn: Callable[..., Any]) -> Before | None:
+    """What is known of a function; None if there was no climb for it: then it is not known to wait."""
     known = _reached.get(same_work(fn))
-    return None if known is None else known.call_ns
+    return None if known is None else Before(known.call_ns, known.calls)
+
+
+def ended(fn: Callable[..., Any], calls: int) -> None:
+    """The calls of a function, so many in all, have come to an end."""
+    known = _reached.get(same_work(fn))
+    if known is not None:
+        _reached[same_work(fn)] = known._replace(calls=calls)
 
 
 def forget(fn: Callable[..., Any]) -> None:
@@ -92,7 +120,8 @@ class Climb:
         if known is not None:
             workers = known.workers
             if left_ns is not None and not known.over:
-                workers = max(min(MOST, STEP * workers, _worth(left_ns, backend.at_hand)), FIRST)
+                most = max(workers, min(known.useful, STEP * workers))
+                workers = max(min(most, _worth(left_ns, backend.at_hand)), FIRST)
                 # If all calls take the same time, so many are done in as many rounds.
                 if not math.isinf(left_ns):
                     calls = max(math.ceil(left_ns / call_ns), 1)
@@ -108,17 +137,20 @@ class Climb:
             Whether the window is used up.
         """
         workers = self._backend.workers
-        if not self._climbing:
-            return seen.elapsed_ns >= WINDOW_NS and seen.calls >= 2 * workers
-        if not self._settled:  # until threads that have just been started have all had a call
+        if (
+            self._climbing and not self._settled
+        ):  # until threads that have just been started have all had a call
             self._settled = seen.calls >= workers
             return self._settled
-        if seen.elapsed_ns < WINDOW_NS or seen.calls < 2 * workers:
+        if seen.calls < 2 * workers or seen.elapsed_ns < WINDOW_NS:
             return False
+        if not self._climbing:
+            return True
         if seen.run_ns < USED * workers * seen.elapsed_ns:
             return True  # there are not calls enough for more: the input is slow, or the reader
         rate, best = seen.rate, self._best
-        reached = _Reached(workers, rate, seen.call_ns, over=False)
+        useful = _useful(workers, seen)
+        reached = _Reached(workers, rate, seen.call_ns, over=False, useful=useful, calls=best.calls)
         if seen.cores >= FULL or (best.workers < workers and rate <= GAIN * best.rate):
             self._climbing = False
             self._remember((best if best.workers else reached)._replace(over=True))
@@ -128,7 +160,7 @@ class Climb:
             return True
         tried_ns = best.tried_ns if workers == best.workers else 0.0
         self._remember(reached._replace(tried_ns=tried_ns))
-        more = min(MOST, STEP * workers, max(workers, _worth(left_ns, self._backend.at_hand)))
+        more = min(useful, STEP * workers, max(workers, _worth(left_ns, self._backend.at_hand)))
         if more >= 2 * workers and (left_ns > 2 * tried_ns or math.isinf(left_ns)):
             self._remember(reached._replace(tried_ns=left_ns))
             self._why(f"threads: {workers} gave {rate:.3g} calls/s, trying {more}")
@@ -139,6 +171,12 @@ class Climb:
     def _remember(self, reached: _Reached) -> None:
         self._best = reached
         _reached[self._key] = reached
+
+
+def _useful(workers: int, seen: Window) -> int:
+    """How many threads can do something, from how much of the time so many use."""
+    used = seen.cores + OWN_NS * seen.rate / 1e9
+    return min(MOST, int(SLACK * ROOM * workers / used)) if used else MOST
 
 
 def _worth(left_ns: float, at_hand: int) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar
 
 from headway import seam
 from headway.errors import UsageError
-from headway.run.auto import Auto, Opened
+from headway.run.auto import Auto
 from headway.run.backends.contract import Backend
 from headway.run.backends.lent import Lent
 from headway.run.batch import NO_KWARGS, Batch, Portion
@@ -21,6 +21,7 @@ from headway.run.coroutines import Begun, finish
 from headway.run.future import Future
 from headway.run.identity import name_of, same_work
 from headway.run.loans import Loans
+from headway.run.opened import Opened
 from headway.run.options import On, StageOptions, choose, is_coroutine_function
 from headway.run.retry import Retry
 

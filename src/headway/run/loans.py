@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from headway.run.auto import Opened
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.lent import Lent
+from headway.run.opened import Opened
 
 if TYPE_CHECKING:
     import asyncio

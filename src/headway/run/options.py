@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from headway.errors import UsageError
-from headway.run.auto import Auto, Opened
+from headway.run.auto import Auto
 from headway.run.backends.contract import Backend, Setup
 from headway.run.backends.ending import abandon_at_exit
 from headway.run.backends.open import check, open_backend
@@ -17,6 +17,7 @@ from headway.run.cancellation import CURRENT
 from headway.run.choice import Choice, Fixed
 from headway.run.loans import Loans
 from headway.run.number import is_number, is_whole
+from headway.run.opened import Opened
 from headway.run.retry import Retry
 from headway.run.stage import Stage
 

@@ -34,6 +34,10 @@ class Processes(Backend):
         self._pool = Pool(self.workers, setup)
         finish_before_exit(self)
 
+    @property
+    def at_hand(self) -> int:
+        return self._pool.at_hand
+
     def submit(self, batch: Batch) -> None:
         self._pool.submit(batch)
 

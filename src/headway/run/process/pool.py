@@ -63,6 +63,12 @@ class Pool:
         self.receiver = Receiver(self)
         self.starter = Starter(self)
 
+    @property
+    def at_hand(self) -> int:
+        """How many workers have started, here or for an earlier pool."""
+        with self.lock:
+            return sum(handle.ready or handle.adopted for handle in self.handles)
+
     # Calls come in
 
     def submit(self, batch: Batch) -> None:
