@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["NO_KWARGS", "Batch", "Portion", "Spent", "run_calls", "run_portion"]
+__all__ = ["NO_KWARGS", "Batch", "Portion", "Spent", "always", "run_calls", "run_portion"]
 
 NO_KWARGS: Mapping[str, Any] = {}
 
@@ -37,6 +37,11 @@ class Portion(NamedTuple):
     errors: dict[int, BaseException]
     """What each failed call raised, by its place in `values`."""
     spent: Spent
+
+
+def always() -> bool:
+    """The claim of a batch that is wanted whenever a worker gets it."""
+    return True
 
 
 class Batch:
@@ -78,7 +83,7 @@ class Batch:
         star: bool = False,
         kwargs: Mapping[str, Any] = NO_KWARGS,
         timeout_s: float | None = None,
-        claim: Callable[[], bool] = lambda: True,
+        claim: Callable[[], bool] = always,
     ) -> None:
         self.fn = fn
         self.items = items

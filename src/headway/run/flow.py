@@ -41,8 +41,12 @@ class Flow:
     @property
     def due_ns(self) -> int | None:
         """When something is to be done though nothing comes."""
-        due = [stage.due_ns for stage in self.stages if stage.due_ns is not None]
-        return min(due) if due else None
+        due_ns = None
+        for stage in self.stages:
+            of_stage_ns = stage.due_ns
+            if of_stage_ns is not None and (due_ns is None or of_stage_ns < due_ns):
+                due_ns = of_stage_ns
+        return due_ns
 
     @property
     def failure(self) -> BaseException | None:

@@ -21,15 +21,17 @@ class Window:
 
     def add(self, portion: Portion) -> bool:
         """Count a portion, unless it began before the window did."""
-        spent = portion.spent
-        if not spent.started_ns or spent.started_ns < self.since_ns:
+        _, _, values, _, (_, started_ns, ended_ns, cpu_ns, _) = portion
+        if not started_ns or started_ns < self.since_ns:
             return False
-        self._first_ns = min(self._first_ns or spent.started_ns, spent.started_ns)
-        self._last_ns = max(self._last_ns, spent.ended_ns)
-        self.calls += len(portion.values)
+        if not self._first_ns or started_ns < self._first_ns:
+            self._first_ns = started_ns
+        if ended_ns > self._last_ns:
+            self._last_ns = ended_ns
+        self.calls += len(values)
         self.portions += 1
-        self.run_ns += spent.ended_ns - spent.started_ns
-        self.cpu_ns += spent.cpu_ns
+        self.run_ns += ended_ns - started_ns
+        self.cpu_ns += cpu_ns
         return True
 
     @property

@@ -112,7 +112,8 @@ class Reading:
             while True:
                 # The reader's: it may have entered or left a scope since.
                 token = CURRENT.get()
-                _heed(token)
+                if token is not None:
+                    _heed(token)
                 while not done.empty():  # nobody else takes from it
                     if (portion := done.get_nowait()) is not None:
                         flow.take(portion)
@@ -132,9 +133,15 @@ class Reading:
                 elif flow.last.ended:
                     break
                 elif not more:
-                    with contextlib.suppress(queue.Empty), wake.by(token):
-                        if (portion := done.get(timeout=_until_s(flow.due_ns))) is not None:
-                            flow.take(portion)
+                    due_ns = flow.due_ns
+                    if token is None and due_ns is None:
+                        portion = done.get()
+                    else:
+                        portion = None
+                        with contextlib.suppress(queue.Empty), wake.by(token):
+                            portion = done.get(timeout=_until_s(due_ns))
+                    if portion is not None:
+                        flow.take(portion)
                     standstill.end(began_ns)
             abort = flow.failure is not None
             if flow.failure is not None:
@@ -191,9 +198,9 @@ class Reading:
             self.end(abort=abort)
 
 
-def _heed(token: CancelToken | None) -> None:
+def _heed(token: CancelToken) -> None:
     """End the reading if the scope in which it goes on was cancelled; a task is cancelled by its scope itself."""
-    if token is not None and token.cancelled:
+    if token.cancelled:
         raise Cancelled("the scope was cancelled while these results were read: no call begins any more")
 
 

@@ -24,18 +24,23 @@ class Tally:
 
     def add(self, portion: Portion) -> None:
         """Count outcomes that came back."""
-        spent = portion.spent
-        count = len(portion.values)
+        batch, _, values, _, (sent_ns, started_ns, ended_ns, cpu_ns, worker) = (
+            portion  # the shortest way to all
+        )
+        count = len(values)
         self.done += count
         self.batches += 1
-        if spent.worker:
-            self.workers[spent.worker] = self.workers.get(spent.worker, 0) + count
-        if spent.started_ns:
-            self.queued_ns += spent.sent_ns - portion.batch.submitted_ns
-            self.sent_ns += max(spent.started_ns - spent.sent_ns, 0)
-            self.running_ns += spent.ended_ns - spent.started_ns
-            self.cpu_ns += spent.cpu_ns
-            self.returned_ns += max(time.monotonic_ns() - spent.ended_ns, 0)
+        if worker:
+            self.workers[worker] = self.workers.get(worker, 0) + count
+        if started_ns:
+            self.queued_ns += sent_ns - batch.submitted_ns
+            if started_ns > sent_ns:
+                self.sent_ns += started_ns - sent_ns
+            self.running_ns += ended_ns - started_ns
+            self.cpu_ns += cpu_ns
+            now_ns = time.monotonic_ns()
+            if now_ns > ended_ns:
+                self.returned_ns += now_ns - ended_ns
 
 
 @dataclass(frozen=True)

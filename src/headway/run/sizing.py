@@ -36,10 +36,11 @@ class Sizer:
 
     def learn(self, portion: Portion) -> None:
         """Take in how long some calls took."""
-        count = len(portion.values)
-        if not count or not portion.spent.started_ns:
+        _, _, values, _, (_, started_ns, ended_ns, _, _) = portion
+        count = len(values)
+        if not count or not started_ns:
             return
-        run_ns = portion.spent.ended_ns - portion.spent.started_ns
+        run_ns = ended_ns - started_ns
         self._calls = self._calls / 2 + count
         self._run_ns = self._run_ns / 2 + run_ns
         self._off_ns = self._off_ns / 2 + abs(run_ns - count * self._run_ns / self._calls)

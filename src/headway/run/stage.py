@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from types import CoroutineType
 from typing import Any
 
 from headway import seam
@@ -25,6 +26,10 @@ from headway.run.sizing import Sizer
 from headway.run.source import Source
 
 __all__ = ["Stage"]
+
+
+_NONE_FAILED: dict[int, BaseException] = {}
+"""Nobody changes the errors of what is kept."""
 
 
 class _Slot:
@@ -128,10 +133,8 @@ class Stage:
         """When the next retry is due, on the monotonic clock."""
         return self._later[0][0] if self._later else None
 
-    @property
-    def slow(self) -> bool:
-        """Whether to take something takes long: never."""
-        return False
+    slow = False
+    """Whether to take something takes long: never."""
 
     def get(self, count: int) -> list[Any]:
         """Results for the next stage, `count` at most."""
@@ -262,20 +265,22 @@ class Stage:
             start = offset + portion.first
             self._left.append((slot, start, start + len(portion.values)))
             return
+        batch, first, values, errors, _ = portion
         self.tally.add(portion)
         self._sizer.learn(portion)
         if seam.observers:
             seam.ended(portion)
-        begun = self.choice.begun(portion)
+        # One value says so itself, and most portions of slow calls have one.
+        begun = self.choice.begun(portion) if len(values) != 1 or type(values[0]) is CoroutineType else None
         if not begun:
             length = self._upstream.length
             self.choice.learn(portion, None if length is None else length - self.tally.done)
-        _, slot, offset = portion.batch.tag
-        first = offset + portion.first
-        if begun or portion.errors:
-            self._keep_some(slot, first, portion, frozenset(begun))
+        _, slot, offset = batch.tag
+        first += offset
+        if begun or errors:
+            self._keep_some(slot, first, portion, frozenset(begun or ()))
         else:
-            self._keep(slot, first, portion.values, {})
+            self._keep(slot, first, values, _NONE_FAILED)
 
     def _keep_some(self, slot: _Slot, first: int, portion: Portion, begun: frozenset[int]) -> None:
         """Keep the outcomes that are final; finish coroutines that were begun, and try again what failed."""
@@ -324,9 +329,10 @@ class Stage:
 
     def _keep(self, slot: _Slot, first: int, values: list[Any], errors: dict[int, BaseException]) -> None:
         """Keep outcomes that are final, and pass on what is next."""
-        if not values:
+        count = len(values)
+        if not count:
             return
-        slot.missing -= len(values)
+        slot.missing -= count
         if not self._ordered:
             self._pass_on(values, errors)
             if not slot.missing and self.failure is None:
@@ -338,17 +344,26 @@ class Stage:
                 slot.parts = {}
             slot.parts[first] = (values, errors)
             return
-        part: tuple[list[Any], dict[int, BaseException]] | None = (values, errors)
-        while part is not None:
-            slot.next += len(part[0])
+        slots, ready = self._slots, self.ready
+        while True:
+            slot.next += count
             if slot.next == len(slot.batch.items):
-                self._slots.popleft()
+                slots.popleft()
                 slot.end()
-            self._pass_on(*part)
-            if not self._slots or self.failure is not None:
+            if errors:
+                self._pass_on(values, errors)
+                if self.failure is not None:
+                    return
+            else:
+                ready.append(values)
+            if not slots:
                 return
-            slot = self._slots[0]
+            slot = slots[0]
             part = None if slot.parts is None else slot.parts.pop(slot.next, None)
+            if part is None:
+                return
+            values, errors = part
+            count = len(values)
 
     def _pass_on(self, values: list[Any], errors: dict[int, BaseException]) -> None:
         if not errors:

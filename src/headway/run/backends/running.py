@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from headway.run.batch import Batch, Portion, Spent, run_calls
+from headway.run.batch import Batch, Portion, Spent, always, run_calls
 
 __all__ = ["Running", "Single", "Watch", "running"]
 
@@ -17,6 +17,8 @@ LOOK_S = 0.01
 """A batch that made no progress between two looks is shared with other threads."""
 
 
+_made = tuple.__new__
+"""A named tuple's own `__new__` is a function in Python, which costs as much as the rest of it."""
 _NO_ERRORS: dict[int, BaseException] = {}
 """Nobody changes the errors of a portion."""
 
@@ -39,7 +41,7 @@ class Single:
     def __init__(self, batch: Batch, context: contextvars.Context) -> None:
         self.batch = batch
         self.context = context
-        self._claimed: bool | None = None
+        self._claimed: bool | None = True if batch.claim is always else None
 
     def claim(self) -> bool:
         """Whether somebody still wants it; asked once."""
@@ -58,13 +60,16 @@ class Single:
         fn, item, kwargs = batch.fn, batch.items[0], batch.kwargs
         cpu_ns, started_ns = time.thread_time_ns(), time.monotonic_ns()
         try:
-            value = self.context.run(fn, *(item if batch.star else (item,)), **kwargs)
+            if batch.star or kwargs:
+                value = self.context.run(fn, *(item if batch.star else (item,)), **kwargs)
+            else:
+                value = self.context.run(fn, item)
         except BaseException as error:  # whatever a call raises is its outcome, SystemExit too
             errors = {0: error}
             self.failed = True  # for the tracer; unset otherwise, since that costs nothing
         ended_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns() - cpu_ns
-        spent = Spent(started_ns, started_ns, ended_ns, cpu_ns, worker)
-        batch.sink(Portion(batch, 0, [value], errors, spent))
+        spent = _made(Spent, (started_ns, started_ns, ended_ns, cpu_ns, worker))
+        batch.sink(_made(Portion, (batch, 0, [value], errors, spent)))
 
 
 class Running:

@@ -86,9 +86,11 @@ class Threads(Backend):
         return self._take_mark()
 
     def _take_mark(self) -> bool:
+        if not self._idle:
+            return False
         try:
             self._idle.pop()
-        except IndexError:
+        except IndexError:  # since a moment ago
             return False
         return True
 
@@ -209,7 +211,11 @@ class Threads(Backend):
                         del self._threads[number]
                         return
                 continue
-            self._run(work, name)
+            if type(work) is Single and self._initializer_failed is None:  # as `_run`, for the most common
+                if work._claimed or work.claim():
+                    work.run(name)
+            else:
+                self._run(work, name)
             # Else an idle thread keeps the last arguments, and what a batch holds, alive.
             del work
 
