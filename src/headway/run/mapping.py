@@ -87,7 +87,8 @@ def map(  # noqa: A001 (it is headway.map, beside the built-in one)
         on: "auto", "serial", "threads", "processes", "interpreters", "asyncio", "greenlets", "dask", "ray", an
             address as "dask://host:8786", an executor with `submit`, or a backend. "auto" measures the first calls,
             which are real results, and takes what is fastest; a function that changes objects of this process
-            should be pinned to "threads" or "serial", where the changes are seen.
+            should be pinned to "threads" or "serial", where the changes are seen, and one that may crash to
+            "processes", since "auto" makes the first calls in this process.
         workers: How many calls may run at a time; None is what suits the backend.
         ordered: Results in the order of their items; False gives each as soon as it is there.
         on_error: When a call fails: "raise" its exception in its place and end; "return" the exception as the result;
