@@ -30,7 +30,7 @@ OWN_NS = 40_000
 """What a call costs beside itself: it is submitted, a thread takes it, its result is read."""
 ROOM = 1.0 if getattr(sys, "_is_gil_enabled", lambda: True)() else float(available_cores())
 """So many threads can run Python at a time."""
-SLACK = 1.25
+SLACK = 1.5
 """So many times more threads are of use than would fill that if none ever had to wait for its turn."""
 THREAD_NS = 120_000
 """What it costs to start a thread."""
