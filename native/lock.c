@@ -10,20 +10,18 @@
  * those are signals, not mutual exclusion.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdarg.h>
 
 #include "semaphore.h"
 
-#define HOLDS_NS 1000000u /* short holds are put together for so long */
 #define MADE_DEPTH 8 /* frames: enough to leave the standard library; locks are made often */
-
-#define EDGE_SIZE (1u << 17)
-static uint32_t *edges; /* open addressing; entries are edge index + 1 */
+#define OPENED_DEPTH 24 /* the same of multiprocessing's, which are not */
 
 void hw_lock_init(void)
 {
     hw_semaphore_init();
-    edges = hw_private(EDGE_SIZE * sizeof *edges);
+    hw_edge_init();
 }
 
 static struct hw_lock *lock_of(struct hw_semaphore *k, uint32_t kind, enum hw_identity identity)
@@ -39,6 +37,7 @@ static struct hw_lock *lock_of(struct hw_semaphore *k, uint32_t kind, enum hw_id
         lock->identity = identity;
         lock->created_ns = k->created_ns;
         lock->longest_hold_slot = HW_NOBODY;
+        lock->shared = k->shared != NULL ? hw_shared_number(k->shared) + 1 : 0;
         STORE(&lock->ready, 1);
         uint32_t none = 0;
         /* Two first waiters at once: the loser's entry stays empty. */
@@ -61,37 +60,6 @@ static inline void owned_by(struct hw_semaphore *k, uint32_t owner)
         STORE(&((struct hw_lock *)hw_entry(HW_SECTION_LOCKS, lock - 1))->owner, owner);
 }
 
-static void add_edge(uint32_t lock, uint32_t waiter, uint32_t owner, uint64_t ns)
-{
-    uint64_t h = ((uint64_t)lock << 40 ^ (uint64_t)waiter << 20 ^ owner) * 0x9e3779b97f4a7c15u >> 40;
-    for (uint32_t probes = 0; edges != NULL && probes < 64; probes++) {
-        uint32_t *place = &edges[(h + probes) % EDGE_SIZE], found = LOAD(place);
-        if (found == 0) {
-            uint32_t index = hw_append(HW_SECTION_EDGES, 1);
-            if (index == HW_NOBODY)
-                return;
-            struct hw_edge *e = hw_entry(HW_SECTION_EDGES, index);
-            e->lock = lock;
-            e->waiter = waiter;
-            e->owner = owner;
-            STORE(&e->ready, 1);
-            if (!__atomic_compare_exchange_n(place, &found, index + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-                probes--; /* another thread was first; its edge may be ours */
-                STORE(&e->ready, 0);
-                continue;
-            }
-            found = index + 1;
-        }
-        struct hw_edge *e = hw_entry(HW_SECTION_EDGES, found - 1);
-        if (e->lock == lock && e->waiter == waiter && e->owner == owner) {
-            ADD(&e->waits, 1);
-            ADD(&e->wait_ns, ns);
-            return;
-        }
-    }
-    ADD(&hw.header->sections[HW_SECTION_EDGES].lost, 1);
-}
-
 /* A semaphore on the caller's own stack is a parking place (see above). */
 static bool parks(const sem_t *sem)
 {
@@ -109,39 +77,25 @@ static uint32_t parked_kind(const sem_t *sem)
     return *(const uint64_t *)arg != 0 ? HW_LOCK : HW_QUEUE;
 }
 
+/* Of one that other processes have, too: what is said of it is said to them. */
+static void acquired_shared(struct hw_shared_semaphore *s, uint64_t now)
+{
+    if (PEEK(&s->value) != 2)
+        return;
+    STORE(&s->owner, hw_shared_self());
+    if (PEEK(&s->waiters) != 0 && PEEK(&s->held_from_ns) == 0)
+        POKE(&s->held_from_ns, now ? now : hw_now());
+}
+
 static void acquired(struct hw_semaphore *k, uint64_t now)
 {
+    if (UNLIKELY(k->shared != NULL)) {
+        acquired_shared(k->shared, now);
+        return;
+    }
     owned_by(k, hw_self.index + 1);
     if (PEEK(&k->waiters) != 0 && k->held_from_ns == 0)
         k->held_from_ns = now ? now : hw_now();
-}
-
-/* ---- holds ---- */
-
-void hw_flush_holds(struct hw_thread *t)
-{
-    uint32_t count = t->held_count;
-    if (count == 0)
-        return;
-    hw_beside(t, t->held_from_ns, t->held_to_ns, HW_HOLD, t->held_lock, 0, count == 1 ? 0 : (uint32_t)t->held_ns,
-              count == 1 ? 0 : count);
-    POKE(&t->held_count, 0);
-}
-
-/* `again`: nobody else had it since this thread released it last. */
-static void short_hold(struct hw_thread *t, uint32_t lock, uint64_t from, uint64_t now, bool again)
-{
-    if (t->held_count == 0 || t->held_lock != lock || !again || now - t->held_from_ns > HOLDS_NS) {
-        hw_flush_holds(t);
-        t->held_from_ns = from;
-        t->held_ns = 0;
-        t->held_lock = lock;
-    }
-    hw_change(&t->version);
-    t->held_to_ns = now;
-    t->held_ns += now - from;
-    POKE(&t->held_count, t->held_count + 1);
-    hw_change(&t->version);
 }
 
 /* ---- waits ---- */
@@ -171,6 +125,25 @@ static uint32_t joined(uint64_t event)
     return HW_NOBODY;
 }
 
+/* What is waited for, who has it, and who can end the wait, of a semaphore that other processes have, too. One that began
+ * with 0, or that others release than who took it, is a signal. */
+static void begin_shared(struct wait *w, uint32_t *kind, bool named, bool *limited, bool *afar)
+{
+    const struct hw_shared_semaphore *s = w->what->shared;
+    uint32_t value = s != NULL ? PEEK(&s->value) : 0;
+    *afar = s != NULL && !*limited && !named && hw_shared_is_lock(s);
+    *limited |= !*afar;
+    if (named || s == NULL || *kind != HW_LOCK)
+        return;
+    if (value == 1 || (value == 2 && !hw_shared_is_lock(s))) {
+        *kind = HW_CONDITION;
+    } else if (value == 2) {
+        w->owner = hw_shared_slot(PEEK(&s->owner));
+        if (w->owner == hw_self.index)
+            *kind = HW_CONDITION; /* as below */
+    }
+}
+
 /* `limited`: it gives up after a time. */
 static struct wait begin(sem_t *sem, bool limited)
 {
@@ -197,14 +170,15 @@ static struct wait begin(sem_t *sem, bool limited)
     const struct hw_stack *where = stack ? hw_entry(HW_SECTION_STACKS, stack - 1) : NULL;
     uint32_t kind = where != NULL ? where->kind : HW_LOCK;
     bool named = where != NULL && where->named; /* a Semaphore's inner lock, say: waited for under another name */
+    bool afar = false;
     w.start = hw_now();
     if (w.what != NULL) {
         uint32_t owner = PEEK(&w.what->owner);
         if (w.parks && !named)
             kind = parked_kind(sem);
-        if (hw_semaphore_is_shared(sem)) {
-            owner = 0; /* another process may have it */
-            limited = true;
+        if (w.what->shared != NULL || hw_semaphore_is_shared(sem)) {
+            owner = 0;
+            begin_shared(&w, &kind, named, &limited, &afar);
         } else if (kind == HW_JOIN) {
             /* Up to 3.12 a thread takes a lock of its own when it begins. */
             w.owner = w.parks ? joined(w.what->address) : owner != 0 ? owner - 1 : HW_NOBODY;
@@ -221,12 +195,17 @@ static struct wait begin(sem_t *sem, bool limited)
         ADD(&w.what->waiters, 1);
         if (w.what->held_from_ns == 0 && (owner != 0 || w.parks))
             w.what->held_from_ns = w.start;
+        if (w.what->shared != NULL && w.lock != HW_NOBODY) {
+            ADD(&w.what->shared->waiters, 1);
+            if (w.owner != HW_NOBODY && PEEK(&w.what->shared->held_from_ns) == 0)
+                POKE(&w.what->shared->held_from_ns, w.start);
+        }
         if (w.sem != NULL)
             POKE(&w.sem->waker, 0);
     }
     hw_switch(w.t, w.start, kind, w.lock, w.owner);
     w.t->now_b = stack;
-    w.t->now_d = limited ? HW_OUTSIDE : HW_NOBODY;
+    w.t->now_d = limited ? HW_OUTSIDE : afar ? HW_AFAR : HW_NOBODY;
     hw_out();
     return w;
 }
@@ -249,6 +228,8 @@ static void end(struct wait *w, bool got)
     if (k != NULL) {
         uint32_t waker = got && w->sem != NULL ? PEEK(&w->sem->waker) : 0;
         t->now_d = waker ? waker - 1 : HW_NOBODY;
+        if (k->shared != NULL)
+            t->now_d = got ? hw_shared_slot(PEEK(&k->shared->waker)) : HW_NOBODY;
         /* Who releases a mutex is who held it. */
         if (w->parks && t->kind == HW_LOCK && waker != 0)
             w->owner = t->now_c = waker - 1;
@@ -261,7 +242,9 @@ static void end(struct wait *w, bool got)
                 POKE(&lock->longest_ns, waited);
                 POKE(&lock->longest_stack, t->now_b);
             }
-            add_edge(w->lock, hw_self.index, w->owner, waited);
+            hw_edge_add(w->lock, hw_self.index, w->owner, waited);
+            if (k->shared != NULL)
+                ADD(&k->shared->waiters, -1u);
         }
         if (got && !w->parks)
             acquired(k, now);
@@ -304,8 +287,16 @@ EXPORT sem_t *sem_open(const char *name, int flags, ...)
     unsigned value = flags & O_CREAT ? va_arg(args, unsigned) : 0;
     va_end(args);
     sem_t *sem = REAL(sem_open)(name, flags, mode, value);
-    if (sem != SEM_FAILED)
-        hw_semaphore_share(sem);
+    if (sem != SEM_FAILED) {
+        struct hw_thread *t = hw_in();
+        bool made = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+        struct hw_shared_semaphore *s = NULL;
+        if (t != NULL && hw_semaphore_is_mapped((uintptr_t)sem))
+            s = hw_shared_open(name, made, value, made && t->holds ? hw_stack(OPENED_DEPTH) : 0);
+        hw_semaphore_share(sem, s);
+        if (t != NULL)
+            hw_out();
+    }
     return sem;
 }
 
@@ -314,7 +305,9 @@ EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
     int r = REAL(sem_init)(sem, shared, value);
     struct hw_thread *t;
     if (shared)
-        hw_semaphore_share(sem);
+        hw_semaphore_share(sem, NULL);
+    else if (UNLIKELY(hw_semaphore_is_mapped((uintptr_t)sem)))
+        hw_semaphore_unshare(sem);
     if (r == 0 && (t = hw_in()) != NULL) {
         bool proper = t->holds && !parks(sem);
         uint32_t made = proper ? hw_stack(MADE_DEPTH) : 0;
@@ -388,7 +381,6 @@ EXPORT int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *dea
     return r;
 }
 
-/* The owner lets go while others wait: what they lost meanwhile is counted to the lock. */
 static void released(struct hw_thread *t, struct hw_semaphore *k, bool owned, bool again)
 {
     uint64_t from = k->held_from_ns;
@@ -396,22 +388,29 @@ static void released(struct hw_thread *t, struct hw_semaphore *k, bool owned, bo
         k->held_from_ns = 0;
         return;
     }
-    struct hw_lock *lock = hw_entry(HW_SECTION_LOCKS, k->lock - 1);
-    uint64_t now = hw_now(), held = now - from;
+    uint64_t now = hw_now();
     k->held_from_ns = k->waiters > 1 && k->owner == 0 ? now : 0; /* a mutex goes to the next waiter */
-    uint32_t stack = held >= hw.stack_threshold_ns ? hw_stack(HW_DEPTH) : 0;
-    if (held < hw.coalesce_ns && stack == 0) {
-        short_hold(t, k->lock - 1, from, now, again);
-    } else {
-        hw_flush_holds(t);
-        hw_beside(t, from, now, HW_HOLD, k->lock - 1, stack, 0, 0);
+    hw_held(t, k->lock, from, now, again);
+}
+
+static void released_shared(struct hw_thread *t, struct hw_semaphore *k)
+{
+    struct hw_shared_semaphore *s = k->shared;
+    uint32_t me = hw_shared_self();
+    bool again = PEEK(&s->waker) == me, owned = me != 0 && PEEK(&s->owner) == me;
+    POKE(&s->waker, me);
+    if (PEEK(&s->value) != 2)
+        return;
+    if (!owned)
+        STORE(&s->foreign, 1);
+    uint64_t from = PEEK(&s->held_from_ns);
+    if (UNLIKELY(from != 0)) {
+        POKE(&s->held_from_ns, 0);
+        /* Nobody here may have waited for it. */
+        if (owned && PEEK(&s->waiters) != 0 && lock_of(k, HW_LOCK, HW_IDENTITY_SEM) != NULL)
+            hw_held(t, k->lock, from, hw_now(), again);
     }
-    ADD(&lock->held_ns, held);
-    if (held > PEEK(&lock->longest_hold_ns)) {
-        POKE(&lock->longest_hold_ns, held);
-        POKE(&lock->longest_hold_slot, hw_self.index);
-        POKE(&lock->release_stack, stack);
-    }
+    STORE(&s->owner, 0);
 }
 
 EXPORT int sem_post(sem_t *sem)
@@ -419,7 +418,13 @@ EXPORT int sem_post(sem_t *sem)
     struct hw_thread *t = hw_in();
     if (t != NULL) {
         struct hw_semaphore *k = hw_semaphore_find((uint64_t)sem);
-        if (k != NULL) {
+        if (UNLIKELY(k == NULL && hw_semaphore_is_mapped((uint64_t)sem)))
+            k = hw_semaphore_at((uint64_t)sem); /* after a fork, another process may have taken it */
+        if (k != NULL && UNLIKELY(k->shared != NULL)) {
+            int saved = errno;
+            released_shared(t, k);
+            errno = saved;
+        } else if (k != NULL) {
             bool again = k->waker == hw_self.index + 1;
             POKE(&k->waker, hw_self.index + 1);
             bool owned = k->owner == hw_self.index + 1;

@@ -28,6 +28,7 @@ static void in_child(void)
     bool was_busy = hw_self.busy;
     hw_self.busy = true;
     hw_self.slot = NULL;
+    hw_self.shared = 0;
     hw_self.chunk = NULL;
     hw_self.vfork_pid = 0;
     hw_file_after_fork();

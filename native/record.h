@@ -20,6 +20,8 @@
 #define HW_VERSION 1u
 #define HW_NOBODY 0xffffffffu /* no thread, no lock, no GIL, no child */
 #define HW_OUTSIDE 0xfffffffeu /* see below */
+#define HW_AFAR 0xfffffffdu   /* see below */
+#define HW_PEER 0x80000000u   /* with this bit: a thread of another process, see struct hw_shared_thread */
 
 /* Kinds of a record, and of the state that a thread is in now. Each is one state and reason. */
 #define HW_KINDS(X)                                                                                   \
@@ -82,7 +84,8 @@ enum hw_kind {
  *
  * The CPU time of REAPED is the kernel's, of the child and of those that it has waited for; 0 is not known.
  *
- * Threads are slot indices, or HW_NOBODY. stack is an index in the stack section plus 1; 0 is none. lock is an
+ * Threads are slot indices, or HW_NOBODY; owner and who woke it may be of another process: HW_PEER | its number in the
+ * shared file. stack is an index in the stack section plus 1; 0 is none. lock is an
  * index in the lock section, or HW_NOBODY. unit is an index in the unit section. The stack of LONG is where the unit
  * stood when it gave way, 0 if it had ended; the run delay is the kernel's, and may begin 20 ms before the step; `late` counts other units that it kept waiting: they stood in line for 10 ms
  * of it, or what they waited for was there when the loop looked for the first time afterwards. In OFFCPU, `ready` waited for a core (the kernel's run-queue figure)
@@ -90,8 +93,8 @@ enum hw_kind {
  * parts of the running time inside the window.
  *
  * Of a JOIN, c is the thread that is joined. While a thread waits for a semaphore, now_d in its slot says who can end
- * that: HW_NOBODY: only threads of its own process, or a signal's handler in it; HW_OUTSIDE: also a time limit, or
- * another process. In all other waits now_d is 0.
+ * that: HW_NOBODY: only threads of its own process, or a signal's handler in it; HW_AFAR: also a thread of another process
+ * that has the same semaphore, and nothing else; HW_OUTSIDE: also a time limit, or any process. In all other waits now_d is 0.
  */
 struct hw_record {
     uint64_t start_ns;
@@ -206,8 +209,9 @@ struct hw_lock {
     uint64_t longest_hold_ns;
     uint32_t longest_hold_slot;
     uint32_t foreign_posts; /* released by a thread that did not own it: a signal, not mutual exclusion */
-    uint32_t owner;        /* who has it now: slot + 1; 0: nobody, or not known. Written by who takes it or lets go */
-    uint32_t pad;
+    uint32_t owner;        /* who has it now: slot + 1; 0: nobody, or not known. Written by who takes it or lets go.
+                            * Of one that other processes have, too, it is 0, and the shared file says it */
+    uint32_t shared;       /* of such a one: its place in the shared file + 1; else 0 */
 };
 enum hw_identity {
     HW_IDENTITY_SEM = 1,   /* a semaphore of its own: the lock's own address, until it is destroyed */
@@ -218,7 +222,7 @@ enum hw_identity {
 struct hw_edge {
     uint32_t ready;
     uint32_t lock;
-    uint32_t waiter, owner; /* slots; owner may be HW_NOBODY: not known */
+    uint32_t waiter, owner; /* slots; owner may be HW_NOBODY: not known, or of another process */
     uint64_t waits;
     uint64_t wait_ns;
 };
@@ -397,6 +401,43 @@ struct hw_header {
     struct hw_section pools;
 };
 
+/* The file `shared`, one for the whole trace, made when a process first opens a semaphore by its name: as multiprocessing
+ * makes its locks. Header page, threads, semaphores. Any process writes, by atomic stores. */
+#define HW_SHARED_MAGIC "HEADSEM"
+#define HW_SHARED_VERSION 1u
+#define HW_SHARED_THREADS 16384u
+#define HW_SHARED_SEMAPHORES 4096u /* a hash table by key: open addressing, so many probes: */
+#define HW_SHARED_PROBES 64u
+#define HW_SHARED_GONE 1u          /* as a key: the file system has used the number again */
+
+struct hw_shared_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t threads;      /* how many there are; may be more than there is room for */
+    uint32_t pad[12];
+};
+/* A thread that has taken or released one of these. */
+struct hw_shared_thread {
+    uint64_t start_ns;     /* of its process image; stored last, 0 until then */
+    uint32_t pid;
+    uint32_t slot;
+};
+struct hw_shared_semaphore {
+    uint64_t key;          /* device << 44 | inode of its file; 0: free */
+    uint32_t owner;        /* thread + 1 that took it last and has not released it; 0: nobody, or not known */
+    uint32_t waker;        /* thread + 1 that released it last */
+    uint32_t waiters;      /* now; one that was killed meanwhile stays counted */
+    uint32_t foreign;      /* 1: released by a thread that had not taken it: a signal, without an owner */
+    uint32_t value;        /* that it began with, + 1; 0: not known. It has an owner only if it began with 1 */
+    uint32_t maker;        /* thread + 1 that made it; 0: not known */
+    uint32_t made_stack;   /* in that one's process image, + 1 */
+    uint32_t pad;
+    uint64_t created_ns;
+    uint64_t held_from_ns; /* since when it is held while somebody waits; 0: it is not */
+    uint64_t pad1;
+};
+
+_Static_assert(sizeof(struct hw_shared_semaphore) == 64, "one cache line");
 _Static_assert(sizeof(struct hw_record) == 32, "record");
 _Static_assert(sizeof(struct hw_chunk) <= HW_CHUNK_BYTES, "chunk");
 _Static_assert(offsetof(struct hw_chunk, records) == 64, "chunk header");

@@ -17,7 +17,7 @@ struct hw_semaphore {
     uint64_t created_ns;
     uint64_t held_from_ns; /* since when it is held while somebody waits; 0: it is not */
     uint64_t parked_for;  /* a parking place: the address that its thread really waits for */
-    uint64_t pad;
+    struct hw_shared_semaphore *shared; /* what all processes know of it; then owner, waker, foreign, held_from_ns are there */
 };
 _Static_assert(sizeof(struct hw_semaphore) == 64, "one cache line");
 
@@ -28,8 +28,30 @@ extern struct hw_semaphore *hw_semaphores; /* HW_SETS * HW_WAYS, or NULL */
 void hw_semaphore_init(void);
 struct hw_semaphore *hw_semaphore_add(uint64_t address);
 void hw_semaphore_forget(struct hw_semaphore *s);
-void hw_semaphore_share(const sem_t *sem); /* other processes use it, too */
+/* Other processes use it, too. `shared`: NULL if nothing is known of what they do. */
+void hw_semaphore_share(const sem_t *sem, struct hw_shared_semaphore *shared);
+void hw_semaphore_unshare(const sem_t *sem); /* its place in memory is used for another one */
 bool hw_semaphore_is_shared(const sem_t *sem);
+static inline bool hw_semaphore_is_mapped(uint64_t address) /* as sem_open gives it: at the beginning of a page */
+{
+    return (address & 4095u) == 0;
+}
+
+/* ---- shared.c: semaphores of several processes. The caller is inside the tracer ---- */
+struct hw_shared_semaphore *hw_shared_open(const char *name, bool made, unsigned value, uint32_t stack);
+uint32_t hw_shared_number(const struct hw_shared_semaphore *s);
+uint32_t hw_shared_self(void);                 /* this thread's number + 1; 0: there is no room */
+uint32_t hw_shared_slot(uint32_t thread);      /* + 1: slot of this process, or of another's, or HW_NOBODY */
+/* Did it begin free, with room for one, and was only ever released by who had it? */
+static inline bool hw_shared_is_lock(const struct hw_shared_semaphore *s)
+{
+    return PEEK(&s->value) == 2 && PEEK(&s->foreign) == 0;
+}
+
+/* ---- edge.c, hold.c. Locks are places in the lock section; in hw_held + 1 ---- */
+void hw_edge_init(void);
+void hw_edge_add(uint32_t lock, uint32_t waiter, uint32_t owner, uint64_t ns);
+void hw_held(struct hw_thread *t, uint32_t lock, uint64_t from, uint64_t now, bool again);
 
 /* Locks that were made together are used together, so neighbours in memory are neighbours here: each page of the table
  * that is touched costs a fault of 3 us. In 128 bytes malloc puts no more than three semaphores. */

@@ -131,7 +131,7 @@ static uint32_t classify(const uint32_t *links, uint32_t depth, uint32_t *named)
     for (uint32_t i = 0, k = 0; i < depth && k < 4; i++) {
         const struct hw_frame *frame = hw_entry(HW_SECTION_FRAMES, links[i]);
         if (!in(frame, "threading.py", "Condition.wait_for") && !in(frame, "gevent/thread.py", NULL) &&
-            !in(frame, "gevent/lock.py", NULL))
+            !in(frame, "gevent/lock.py", NULL) && !in(frame, "synchronize.py", "SemLock.__enter__"))
             f[k++] = frame;
     }
     if (f[0] == NULL)

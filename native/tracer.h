@@ -60,6 +60,7 @@ struct hw_self {
     uint64_t delay_at_ns;     /* when slot->run_delay_ns was read */
     uint64_t check_at_ns;     /* before this its CPU clock is read after long intervals only */
     const void *last_cond;    /* last condition variable that it initialised */
+    uint32_t shared;          /* its number in the shared file + 1; 0: none yet */
     uint32_t polls;           /* calls that looked, or waited, for input: a loop makes one each time round */
     uint64_t poll_ns;         /* and the time in them */
     uint64_t poll_end_ns;     /* and when the last one returned */

@@ -32,6 +32,9 @@ STRUCTS = {
     "hw_pool": fmt.POOL,
     "hw_section": fmt.SECTION,
     "hw_header": fmt.HEADER,
+    "hw_shared_header": fmt.SHARED_HEADER,
+    "hw_shared_thread": fmt.SHARED_THREAD,
+    "hw_shared_semaphore": fmt.SHARED_SEMAPHORE,
 }
 ENUMS: dict[str, Any] = {
     "HW_": fmt.Kind,
@@ -47,6 +50,12 @@ ENUMS: dict[str, Any] = {
 CONSTANTS = {
     "HW_VERSION": fmt.VERSION,
     "HW_NOBODY": fmt.NOBODY,
+    "HW_AFAR": fmt.AFAR,
+    "HW_OUTSIDE": fmt.OUTSIDE,
+    "HW_PEER": fmt.PEER,
+    "HW_SHARED_VERSION": fmt.SHARED_VERSION,
+    "HW_SHARED_THREADS": fmt.SHARED_THREADS,
+    "HW_SHARED_SEMAPHORES": fmt.SHARED_SEMAPHORES,
     "HW_CHUNK_BYTES": fmt.CHUNK_BYTES,
     "HW_CHUNK_RECORDS": fmt.CHUNK_RECORDS,
     "HW_NKINDS": fmt.NKINDS,

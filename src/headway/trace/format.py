@@ -15,6 +15,8 @@ MAGIC = b"HEADWAY\0"
 VERSION = 1
 NOBODY = 0xFFFFFFFF
 OUTSIDE = 0xFFFFFFFE
+AFAR = 0xFFFFFFFD
+PEER = 0x80000000
 CHUNK_BYTES = 16384
 CHUNK_RECORDS = (CHUNK_BYTES - 64) // 32
 CHUNK_HEADER_BYTES = 64
@@ -249,7 +251,7 @@ LOCK = _struct(
     ("longest_hold_slot", "<u4"),
     ("foreign_posts", "<u4"),
     ("owner", "<u4"),
-    ("pad", "<u4"),
+    ("shared", "<u4"),
 )
 EDGE = _struct(
     ("ready", "<u4"),
@@ -385,6 +387,27 @@ def section(header: Any, of: Section) -> Any:
     """The description of a section, scalar of `SECTION`."""
     return header["sections"][of] if of < Section.UNITS else header[of.name.lower()]
 
+
+SHARED_MAGIC = b"HEADSEM\0"
+SHARED_VERSION = 1
+SHARED_THREADS = 16384
+SHARED_SEMAPHORES = 4096
+SHARED_HEADER = _struct(("magic", "V8"), ("version", "<u4"), ("threads", "<u4"), ("pad", "<u4", (12,)))
+SHARED_THREAD = _struct(("start_ns", "<u8"), ("pid", "<u4"), ("slot", "<u4"))
+SHARED_SEMAPHORE = _struct(
+    ("key", "<u8"),
+    ("owner", "<u4"),
+    ("waker", "<u4"),
+    ("waiters", "<u4"),
+    ("foreign", "<u4"),
+    ("value", "<u4"),
+    ("maker", "<u4"),
+    ("made_stack", "<u4"),
+    ("pad", "<u4"),
+    ("created_ns", "<u8"),
+    ("held_from_ns", "<u8"),
+    ("pad1", "<u8"),
+)
 
 # dtype of an entry of each section
 ENTRY: dict[Section, np.dtype[Any]] = {

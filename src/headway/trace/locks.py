@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +11,9 @@ import numpy as np
 from headway.trace.format import Kind
 from headway.trace.model import Process, Thread, Trace
 from headway.trace.stacks import Frame, own_frame, short_path
+
+_FACTORY = re.compile(r"^BaseContext\.(\w+)$")
+_CLASS = re.compile(r"^(\w+)\.__init__$")
 
 
 @dataclass(slots=True)
@@ -27,6 +32,11 @@ class Lock:
 
     Attributes:
         kind: What the first wait on it was for; `Kind.LOCK` for a lock proper, else an inner lock.
+        process: Whose it is; of one that several processes use, who made it, if that is known.
+        parts: Its entries, as image index and number: one for each process that has waited for it, or held it while
+            another waited.
+        shared: Its number among those that several processes use; None: it is of one process.
+        made: Stack of where it was made, innermost first; empty if that is not known.
         foreign_posts: How often a thread that did not hold it released it: a signal, not exclusion.
         longest: Stack of the longest wait, innermost first.
         release: Stack of the holder when its longest hold ended.
@@ -38,7 +48,7 @@ class Lock:
     number: int
     kind: Kind
     address: int
-    made_at: Frame | None
+    made: tuple[Frame, ...]
     waits: int
     wait_ns: int
     longest_ns: int
@@ -50,6 +60,13 @@ class Lock:
     edges: list[Edge] = field(default_factory=list)
     open_waits: int = 0
     open_wait_ns: int = 0
+    shared: int | None = None
+    parts: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def made_at(self) -> Frame | None:
+        """Where the program made it, past the library's own frames."""
+        return own_frame(self.made)
 
     @property
     def proper(self) -> bool:
@@ -59,6 +76,8 @@ class Lock:
     def name(self, cwd: str) -> str:
         """What people can know it by."""
         what = "lock" if self.kind is Kind.LOCK else f"{self.kind.name.lower()}'s lock"
+        if self.shared is not None:
+            what = factory_of(self.made) or f"{what} of several processes"
         if self.made_at is not None:
             return f"{what} made at {short_path(self.made_at.file, cwd)}:{self.made_at.line}"
         waited = own_frame(self.longest)
@@ -73,10 +92,69 @@ def locks_of(trace: Trace) -> list[Lock]:
     for process in trace.processes:
         for image_index in process.images:
             found += _of_image(trace, process, image_index)
+    found = [lock for lock in _joined(trace, found) if lock.waits]
     found.sort(key=lambda lock: (not lock.proper, -lock.wait_ns, lock.image_index, lock.number))
     for id_, lock in enumerate(found, 1):
         lock.id = id_
     return found
+
+
+def factory_of(made: Iterable[Frame]) -> str | None:
+    """What made a lock of `multiprocessing`, by the stack of that: `multiprocessing.Queue`."""
+    name = None
+    for frame in made:
+        if "/multiprocessing/" not in frame.file:
+            break
+        found = _FACTORY.match(frame.function) or (None if name else _CLASS.match(frame.function))
+        if found and found[1] != "SemLock":
+            name = found[1]
+    return f"multiprocessing.{name}" if name else None
+
+
+def is_rlock(made: Sequence[Frame]) -> bool:
+    """Whether a lock that was made there is an RLock: nobody but its owner can release it."""
+    if made and made[0].function == "RLock" and made[0].file.endswith("threading.py"):
+        return True
+    return any(
+        frame.function == "RLock.__init__" and frame.file.endswith("multiprocessing/synchronize.py")
+        for frame in made[:2]
+    )
+
+
+def _joined(trace: Trace, locks: list[Lock]) -> Iterable[Lock]:
+    """Put together what several processes tell of one lock."""
+    by_number: dict[int, Lock] = {}
+    for lock in locks:
+        if lock.shared is None:
+            yield lock
+        elif lock.shared not in by_number:
+            by_number[lock.shared] = lock
+        else:
+            _add(by_number[lock.shared], lock)
+    for number, lock in by_number.items():
+        lock.made = trace.made(number)
+        semaphore = trace.shared.semaphore(number)
+        if semaphore is not None:
+            lock.foreign_posts |= semaphore.foreign
+            maker = trace.thread_at(trace.shared.thread(semaphore.maker - 1))
+            if maker is not None:
+                lock.process = next(one for one in trace.processes if one.id == maker.process)
+        yield lock
+
+
+def _add(lock: Lock, other: Lock) -> None:
+    if other.longest_ns > lock.longest_ns:
+        lock.longest_ns, lock.longest = other.longest_ns, other.longest
+    if other.longest_hold_ns > lock.longest_hold_ns:
+        lock.longest_hold_ns, lock.release = other.longest_hold_ns, other.release
+    lock.waits += other.waits
+    lock.wait_ns += other.wait_ns
+    lock.held_ns += other.held_ns
+    lock.open_waits += other.open_waits
+    lock.open_wait_ns += other.open_wait_ns
+    lock.foreign_posts += other.foreign_posts
+    lock.parts += other.parts
+    lock.edges = sorted([*lock.edges, *other.edges], key=lambda edge: -edge.wait_ns)
 
 
 def _of_image(trace: Trace, process: Process, image_index: int) -> list[Lock]:
@@ -92,7 +170,7 @@ def _of_image(trace: Trace, process: Process, image_index: int) -> list[Lock]:
             number=number,
             kind=Kind(kind) if Kind.LOCK <= kind <= Kind.OTHER else Kind.OTHER,
             address=int(entry["address"]),
-            made_at=_made_at(stacks[int(entry["made_stack"])]),
+            made=stacks[int(entry["made_stack"])],
             waits=int(entry["waits"]),
             wait_ns=int(entry["wait_ns"]),
             longest_ns=int(entry["longest_ns"]),
@@ -101,6 +179,8 @@ def _of_image(trace: Trace, process: Process, image_index: int) -> list[Lock]:
             foreign_posts=int(entry["foreign_posts"]),
             longest=stacks[int(entry["longest_stack"])],
             release=stacks[int(entry["release_stack"])],
+            shared=int(entry["shared"]) - 1 if entry["shared"] else None,
+            parts=[(image_index, number)],
         )
     edges: dict[tuple[int, int, int], Edge] = {}
     for entry in image.edges[image.edges["ready"] != 0]:
@@ -133,9 +213,4 @@ def _of_image(trace: Trace, process: Process, image_index: int) -> list[Lock]:
     for (number, _, _), edge in sorted(edges.items(), key=lambda item: -item[1].wait_ns):
         if number in by_number:
             by_number[number].edges.append(edge)
-    return [lock for lock in by_number.values() if lock.waits]
-
-
-def _made_at(frames: tuple[Frame, ...]) -> Frame | None:
-    """Where the program made it, past the library's own frames."""
-    return own_frame(frames)
+    return list(by_number.values())

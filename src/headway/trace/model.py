@@ -12,7 +12,7 @@ import numpy as np
 
 from headway.trace import timeline
 from headway.trace.directory import Meta, open_directory
-from headway.trace.format import NOBODY, PoolKind, ThreadFlag
+from headway.trace.format import AFAR, NOBODY, PEER, PoolKind, ThreadFlag
 from headway.trace.image import ProcessImage, zero_ended
 from headway.trace.inner import link
 from headway.trace.interval import KINDS, Intervals
@@ -20,6 +20,7 @@ from headway.trace.jobs import Job, jobs_of
 from headway.trace.pools import Pool, pools_of
 from headway.trace.processes import Lineage, lineage
 from headway.trace.runs import Others, Runs, join, pipe_of, pool_kind
+from headway.trace.shared import Place, Shared
 from headway.trace.stacks import Frame, Stacks, own_frame
 from headway.trace.states import Life, life_of, off_share_of
 from headway.trace.tasks import Task, tasks_of
@@ -101,6 +102,7 @@ class Trace:
             greenlets, and then jobs, are last.
         notes: What could not be read or is not known, for people.
         steps: What `steps.steps_of` has read.
+        shared: What processes know of each other.
         other_runs: What workers ran of jobs that are not told one by one, by the number of their pipe and the function.
     """
 
@@ -109,6 +111,11 @@ class Trace:
         self.meta: Meta
         self.meta, self.images, self.notes = open_directory(directory, records=records)
         self.stacks = [Stacks(image) for image in self.images]
+        self.shared = Shared(directory)
+        self._by_start = {
+            (int(image.header["pid"]), int(image.header["start_ns"])): index
+            for index, image in enumerate(self.images)
+        }
         tree = lineage(self.meta, self.images)
         self.start_ns = self.meta.start_ns or min((int(i.header["start_ns"]) for i in self.images), default=0)
         self.end_ns = max([self.start_ns, self.meta.end_ns or 0, *(one.end_ns for one in tree)])
@@ -243,8 +250,22 @@ class Trace:
         return [unit for unit in self.units if isinstance(unit, Thread)]
 
     def thread(self, image_index: int, number: int) -> Thread | None:
-        """The thread in a slot of an image; None for nobody."""
+        """The thread in a slot of an image, or one of another process by its number there; None for nobody."""
+        if PEER <= number < AFAR:
+            return self.thread_at(self.shared.thread(number - PEER))
         return None if number == NOBODY else self._by_slot.get((image_index, number))
+
+    def thread_at(self, place: Place | None) -> Thread | None:
+        """The thread of any process; None for nobody, or if that process's file is not there."""
+        index = self._by_start.get((place.pid, place.start_ns)) if place is not None else None
+        return None if place is None or index is None else self._by_slot.get((index, place.slot))
+
+    def made(self, semaphore: int) -> tuple[Frame, ...]:
+        """Where a semaphore of several processes was made, innermost first."""
+        found = self.shared.semaphore(semaphore)
+        maker = self.shared.thread(found.maker - 1) if found is not None else None
+        index = self._by_start.get((maker.pid, maker.start_ns)) if maker is not None else None
+        return () if found is None or index is None else self.stacks[index][found.made_stack]
 
     def task(self, image_index: int, number: int | None) -> Task | None:
         """The task in an entry of an image; None if it is one of many, or none."""

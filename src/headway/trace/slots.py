@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 # As in native/record.h; a test compares them with `format`, which needs NumPy.
 NOBODY = 0xFFFFFFFF
+AFAR = 0xFFFFFFFD
 LOCK, CONDITION, EVENT, QUEUE, JOIN, FUTURE = range(6, 12)
 IO, POLL = 13, 3
+PROCESS = 14
 MAIN = 1
 STACKS, HANDLERS, ON_SIGNAL = 16, 64, 8192
 HEADER = struct.Struct("<8sII I4xQ 8xQ II 56xQ")
@@ -26,6 +28,8 @@ THREAD = struct.Struct("<IIIIQQQ 72x II IIQQ IIII")
 """The part of a slot that says what its thread does."""
 OWNER = struct.Struct("<I4x 72x xxxx II")
 """Of a lock: ready, foreign_posts, owner."""
+SHARED = struct.Struct("<I4x 80x xxxx I")
+"""Of a lock: ready, shared."""
 
 _MAGIC = b"HEADWAY\0"
 _AT_ONCE = 1024
@@ -56,6 +60,11 @@ class Slot(NamedTuple):
     def enclosed(self) -> bool:
         """Whether it waits for what only its own process can do, without a time limit."""
         return LOCK <= self.kind <= FUTURE and self.d == NOBODY
+
+    @property
+    def afar(self) -> bool:
+        """Whether it waits, without a time limit, for what a thread of another process may have."""
+        return LOCK <= self.kind <= FUTURE and self.d == AFAR
 
     @property
     def polls(self) -> bool:
@@ -124,6 +133,18 @@ class Slots:
             inside = sorted({lock for lock in locks if lock < count})
             found = list(entries(fd, OWNER, offset, stride, inside)) if stride >= OWNER.size else []
         return {lock: owner - 1 for lock, (ready, foreign, owner) in found if ready and owner and not foreign}
+
+    def shared(self, locks: Iterable[int]) -> dict[int, int]:
+        """Which of these locks other processes have, too: their numbers there.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        with opened(self.path) as fd:
+            offset, stride, count = section(fd, LOCKS_AT)
+            inside = sorted({lock for lock in locks if lock < count})
+            found = list(entries(fd, SHARED, offset, stride, inside)) if stride >= SHARED.size else []
+        return {lock: number - 1 for lock, (ready, number) in found if ready and number}
 
     def _read_header(self, fd: int) -> bool:
         raw = os.pread(fd, HEADER.size, 0)

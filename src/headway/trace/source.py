@@ -247,8 +247,9 @@ class Sources:
             names = source.taken_at(frame.line)
             if not names:
                 return set()
-            # A condition takes its lock in a call of its own: the line of the program is the one before.
-            if not (frame.of_library and frame.function.startswith("Condition.")):
+            # A condition, and what multiprocessing has, takes its lock in a call of its own: the line of the program is
+            # the one before.
+            if not (frame.of_library and frame.function.startswith(("Condition.", "SemLock."))):
                 return {*names, *map(source.same, names)}
         return set()
 

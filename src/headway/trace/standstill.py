@@ -75,9 +75,8 @@ class Standstill:
 
     def made(self, one: Blocked) -> tuple[Frame, ...]:
         """Where the lock that a thread waits for was made, innermost first."""
-        if one.lock is None:
-            return ()
-        return self.trace.stacks[self.image_index][int(self.image.locks[one.lock]["made_stack"])]
+        lock = self.lock(one)
+        return () if lock is None else lock.made
 
     @property
     def image(self) -> ProcessImage:
@@ -108,18 +107,8 @@ class Standstill:
         return _WAITS_FOR[Kind(one.kind)]
 
     def place(self, one: Blocked) -> str:
-        """Where a thread waits: `bank.py:14 pay < bank.py:40 main`; empty if that is not known."""
-        frames = self.frames(one)
-        own = own_frame(frames)
-        start = frames.index(own) if own else 0
-        while len(frames) > start + 1 and frames[-1].of_library:
-            frames = frames[:-1]  # how a thread begins is the same for all of them
-        shown = frames[start : start + PLACES]
-        places = [
-            f"{short_path(frame.file, self.trace.meta.cwd)}:{frame.line} {frame.function}" for frame in shown
-        ]
-        more = " < …" if len(frames) > start + PLACES else ""
-        return " < ".join(places) + more
+        """Where a thread waits, see `place_of`."""
+        return place_of(self.frames(one), self.trace.meta.cwd)
 
     def where(self, blocked: list[Blocked] | tuple[Blocked, ...]) -> list[str]:
         """`path:line` of where threads wait."""
@@ -141,6 +130,18 @@ class Standstill:
         names = [self.name(one.number) for one in blocked[:at_most]]
         more = len(blocked) - len(names)
         return ", ".join(names) + (f" and {count(more, 'more thread')}" if more else "")
+
+
+def place_of(frames: tuple[Frame, ...], cwd: str) -> str:
+    """Where a thread waits: `bank.py:14 pay < bank.py:40 main`; empty if that is not known."""
+    own = own_frame(frames)
+    start = frames.index(own) if own else 0
+    while len(frames) > start + 1 and frames[-1].of_library:
+        frames = frames[:-1]  # how a thread begins is the same for all of them
+    shown = frames[start : start + PLACES]
+    places = [f"{short_path(frame.file, cwd)}:{frame.line} {frame.function}" for frame in shown]
+    more = " < …" if len(frames) > start + PLACES else ""
+    return " < ".join(places) + more
 
 
 def standstills(trace: Trace, locks: list[Lock]) -> Iterator[Standstill]:
@@ -170,7 +171,7 @@ def standstills(trace: Trace, locks: list[Lock]) -> Iterator[Standstill]:
             if closed and process.runs:
                 tids = [int(image.threads["tid"][n]) for n in graph.alive if n < len(image.threads)]
                 closed = kernel.all_asleep(process.pid, tids)
-            here = {lock.number: lock for lock in locks if lock.image_index == image_index}
+            here = {number: lock for lock in locks for index, number in lock.parts if index == image_index}
             yield Standstill(trace, process, image_index, graph, closed, here, sources)
 
 

@@ -68,7 +68,7 @@ class LongestWaits:
 
     def result(self, locks: list[Lock]) -> list[Wait]:
         """Waits that had not ended, then the longest of the others; each part longest first."""
-        by_number = {(lock.image_index, lock.number): lock for lock in locks}
+        by_number = {part: lock for lock in locks for part in lock.parts}
         still = []
         for thread in self._trace.threads:
             if not _waits_still(thread):

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from headway.trace.afar import circles
 from headway.trace.kernel import waits_for_itself
-from headway.trace.slots import Slot, Slots
+from headway.trace.shared import Shared
+from headway.trace.slots import PROCESS, Slot, Slots
 from headway.trace.waitfor import WaitFor, wait_for
 
 if TYPE_CHECKING:
@@ -46,12 +48,16 @@ class _Process:
     """A process that is watched.
 
     Attributes:
+        alive: The slots that were seen last.
         looks: How often in a row each wait was seen.
+        far: The same of waits that another process may end.
         judged: How often a standstill was looked at closely: its waits, and whether all threads waited.
     """
 
     slots: Slots
+    alive: dict[int, Slot] = field(default_factory=dict)
     looks: dict[_Wait, int] = field(default_factory=dict)
+    far: dict[_Wait, int] = field(default_factory=dict)
     judged: dict[tuple[frozenset[_Wait], bool], int] = field(default_factory=dict)
 
     def stands_still(self) -> bool:
@@ -60,7 +66,9 @@ class _Process:
         Raises:
             OSError: Its file cannot be read.
         """
-        alive = self.slots.read()
+        self.alive = alive = self.slots.read()
+        far = [(n, slot.since_ns) for n, slot in alive.items() if slot.afar or slot.kind == PROCESS]
+        self.far = {wait: self.far.get(wait, 0) + 1 for wait in far}
         waits = [(number, slot.since_ns) for number, slot in alive.items() if slot.enclosed or slot.polls]
         self.looks = {wait: self.looks.get(wait, 0) + 1 for wait in waits}
         still = {number for (number, _), looks in self.looks.items() if looks >= LOOKS}
@@ -76,6 +84,12 @@ class _Process:
     def _loops_wait_for_themselves(self, alive: Mapping[int, Slot]) -> bool:
         polls = [slot.tid for slot in alive.values() if slot.polls]
         return bool(polls) and all(waits_for_itself(self.slots.pid, tid) for tid in polls)
+
+    @property
+    def still(self) -> dict[int, Slot]:
+        """Threads that stand still, for what may be in another process or here."""
+        waits = [wait for table in (self.looks, self.far) for wait, looks in table.items() if looks >= LOOKS]
+        return {number: self.alive[number] for number, _ in waits}
 
     @property
     def over(self) -> bool:
@@ -112,7 +126,8 @@ class Watch:
         self._processes: dict[str, _Process | None] = {}
         self._listed_ns = -1
         self._looked_s = time.monotonic()
-        self._told: set[tuple[str, int, frozenset[int]]] = set()
+        self._told: set[tuple[str, frozenset[tuple[int, int]]]] = set()
+        self._judged_afar: dict[frozenset[tuple[int, int, int]], int] = {}
         self._broken = False
 
     def look(self) -> None:
@@ -135,6 +150,7 @@ class Watch:
                 continue
             if paused:
                 process.looks.clear()
+                process.far.clear()
             try:
                 still = process.stands_still()
             except OSError:  # somebody has removed it
@@ -142,7 +158,25 @@ class Watch:
             if process.over:
                 self._processes[name] = None
             elif still:
-                self._judge(process)
+                self._judge({process.slots.pid})
+        for pids in self._circles_afar():
+            self._judge(pids)
+
+    def _circles_afar(self) -> Iterator[set[int]]:
+        """The processes of circles that lead through several of them."""
+        processes = [process for process in self._processes.values() if process is not None]
+        if not any(slot.afar for process in processes for slot in process.still.values()):
+            return
+        with contextlib.suppress(OSError):
+            seen = [(process.slots, process.still) for process in processes]
+            for circle in circles(seen, Shared(self._directory)):
+                pids = [processes[one.node[0]].slots.pid for one in circle]
+                key = frozenset(
+                    (pid, one.node[1], one.since_ns) for pid, one in zip(pids, circle, strict=True)
+                )
+                self._judged_afar[key] = self._judged_afar.get(key, 0) + 1
+                if self._judged_afar[key] <= TRIES:
+                    yield set(pids)
 
     def _list(self) -> None:
         """Find the files of processes that have begun since."""
@@ -155,8 +189,8 @@ class Watch:
             if name.endswith(".hw") and name not in self._processes:
                 self._processes[name] = _Process(Slots(self._directory / name))
 
-    def _judge(self, process: _Process) -> None:
-        """Look closely: with stacks, names and the source. Say what is sure."""
+    def _judge(self, pids: set[int]) -> None:
+        """Look closely at processes: with stacks, names and the source. Say what is sure."""
         from headway.trace.findings import Deadlock, LoopStuck, Stuck
         from headway.trace.locks import locks_of
         from headway.trace.model import Trace
@@ -169,12 +203,12 @@ class Watch:
         )
         for finding in found:
             units = [trace.unit(number) for number in finding.units]
-            key = (finding.kind.value, process.slots.pid, frozenset(one.start_ns for one in units))
-            if key not in self._told and {one.pid for one in units} == {process.slots.pid} <= runs:
+            key = (finding.kind.value, frozenset((one.pid, one.start_ns) for one in units))
+            if key not in self._told and {one.pid for one in units} == pids <= runs:
                 self._told.add(key)
-                self._tell(trace, finding, locks, process.slots.pid)
+                self._tell(trace, finding, locks, pids)
 
-    def _tell(self, trace: Trace, finding: Finding, locks: list[Lock], pid: int) -> None:
+    def _tell(self, trace: Trace, finding: Finding, locks: list[Lock], pids: set[int]) -> None:
         from headway.trace.figures import duration
         from headway.trace.report.moment import write_finding, write_threads
         from headway.units import FindingKind
@@ -183,10 +217,10 @@ class Watch:
         self.seen.append(f"{finding.kind} {after} after the start: {finding.sentence}")
         with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody listens
             write_finding(finding, sys.stderr)
-            if self._on_deadlock == "dump":
+            for pid in sorted(pids) if self._on_deadlock == "dump" else ():
                 write_threads(trace, locks, pid, sys.stderr)
             sys.stderr.flush()
         if self._on_deadlock == "abort" and finding.kind is FindingKind.DEADLOCK:
-            for one in dict.fromkeys((pid, self._pid)):
+            for one in dict.fromkeys((*sorted(pids), self._pid)):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(one, signal.SIGABRT)

@@ -14,12 +14,13 @@ of every wait in the circle, or else of the whole process that nobody is left wh
 from __future__ import annotations
 
 from headway.trace.figures import count, duration
+from headway.trace.findings.deadlock_afar import deadlocks_afar
 from headway.trace.findings.finding import Finding
 from headway.trace.format import Kind
 from headway.trace.gil import Gil
-from headway.trace.locks import Lock
+from headway.trace.locks import Lock, is_rlock
 from headway.trace.model import Trace
-from headway.trace.stacks import Frame, short_path
+from headway.trace.stacks import short_path
 from headway.trace.standstill import Standstill, standstills
 from headway.trace.waitfor import Blocked
 from headway.units import FindingKind, Severity
@@ -33,7 +34,8 @@ class Deadlock:
 
     def find(self, trace: Trace, gils: list[Gil], locks: list[Lock]) -> list[Finding]:
         """See `Finder`."""
-        return [finding for still in standstills(trace, locks) for finding in deadlocks_of(still)]
+        found = [finding for still in standstills(trace, locks) for finding in deadlocks_of(still)]
+        return [*found, *deadlocks_afar(trace, locks)]
 
 
 def deadlocks_of(still: Standstill) -> list[Finding]:
@@ -51,7 +53,7 @@ def _proof(still: Standstill, one: Blocked) -> str | None:
     """Why nobody but the thread that this one waits for can end its wait; None if that is not known."""
     if one.kind == Kind.JOIN:
         return ""
-    if _is_rlock(still.made(one)):
+    if is_rlock(still.made(one)):
         return "an RLock, which nobody else can release"
     owner = still.graph.blocked[one.owner] if one.owner is not None else one
     taken = still.sources.taken(still.frames(one))
@@ -62,10 +64,6 @@ def _proof(still: Standstill, one: Blocked) -> str | None:
     if hold is None:
         return None
     return f"by `{hold.text}` at {short_path(hold.file, still.trace.meta.cwd)}:{hold.line}"
-
-
-def _is_rlock(made: tuple[Frame, ...]) -> bool:
-    return bool(made) and made[0].function == "RLock" and made[0].file.endswith("threading.py")
 
 
 def _finding(still: Standstill, circle: tuple[Blocked, ...], proofs: list[str | None]) -> Finding:

@@ -68,8 +68,7 @@ class LockConvoy:
 
     def _finding(self, trace: Trace, lock: Lock) -> Finding:
         cwd = trace.meta.cwd
-        threads = [t for t in lock.process.threads if t.image_index == lock.image_index]
-        holds = _holds(threads, lock.number)
+        holds = _holds(trace.threads, lock)
         waiters = {e.waiter.id for e in lock.edges if e.waiter is not None}
         by_owner: dict[int, int] = {}
         for edge in lock.edges:
@@ -77,7 +76,7 @@ class LockConvoy:
                 by_owner[edge.owner.id] = by_owner.get(edge.owner.id, 0) + edge.wait_ns
         owners = sorted(by_owner, key=lambda id_: -by_owner[id_])
         meanwhile = _Meanwhile(holds)
-        trace.scan(meanwhile, threads=[t for t in threads if t.number in holds])
+        trace.scan(meanwhile, threads=[t for t in trace.threads if t.id in holds])
         evidence, where = [], []
         holder = own_frame(lock.release)
         if holder is not None:
@@ -87,7 +86,7 @@ class LockConvoy:
         waiting = own_frame(lock.longest)
         if waiting is not None:
             where.append(waiting.where)
-        doing = meanwhile.sentence(trace, lock)
+        doing = meanwhile.sentence(trace)
         if doing:
             evidence.append("meanwhile the holder " + doing)
         first = trace.unit(owners[0])
@@ -120,22 +119,23 @@ def _advice(reason: Reason | None) -> str:
     return "do less under the lock: prepare the work outside it, or split the lock"
 
 
-def _holds(threads: list[Thread], lock: int) -> dict[int, Ints]:
-    """When each thread held a lock while another waited for it: shape (n, 3) ns, disjoint, in order.
+def _holds(threads: list[Thread], lock: Lock) -> dict[int, Ints]:
+    """When each thread, by id, held a lock while another waited for it: shape (n, 3) ns, disjoint, in order.
 
     From, to, and for how long of that, which is less where short holds share a record.
     """
     out = {}
+    number_in = dict(lock.parts)
     for thread in threads:
-        records = thread.image.beside.get(thread.number)
-        if records is None:
+        number, records = number_in.get(thread.image_index), thread.image.beside.get(thread.number)
+        if number is None or records is None:
             continue
-        mine = records[((records["dur_kind"] & 0xFF) == Kind.HOLD) & (records["a"] == lock)]
+        mine = records[((records["dur_kind"] & 0xFF) == Kind.HOLD) & (records["a"] == number)]
         if len(mine):
             start = mine["start_ns"].astype(np.int64)
             long = (mine["dur_kind"] >> np.uint64(8)).astype(np.int64)
             held = np.where(mine["d"] == 0, long, mine["c"].astype(np.int64))
-            out[thread.number] = _union(start, start + long, held)
+            out[thread.id] = _union(start, start + long, held)
     return out
 
 
@@ -156,10 +156,10 @@ class _Meanwhile:
     def __init__(self, spans: dict[int, Ints]) -> None:
         self._spans = spans
         self._sums: dict[Reason, int] = {}
-        self._places: dict[tuple[Reason, int], int] = {}
+        self._places: dict[tuple[Reason, int, int], int] = {}
 
     def add(self, thread: Thread, rows: Intervals) -> None:
-        spans = self._spans[thread.number]
+        spans = self._spans[thread.id]
         kind = np.ascontiguousarray(rows["kind"])
         overlap = _overlap(rows, spans)
         touched = np.flatnonzero((overlap > 0) & (kind != UNKNOWN))
@@ -172,24 +172,25 @@ class _Meanwhile:
                 continue
             ids, which = np.unique(stack[here], return_inverse=True)
             for id_, ns in zip(ids.tolist(), np.bincount(which, overlap[here]).tolist(), strict=True):
-                self._places[reason, id_] = self._places.get((reason, id_), 0) + int(ns)
+                key = (reason, thread.image_index, id_)
+                self._places[key] = self._places.get(key, 0) + int(ns)
 
     def most(self) -> Reason | None:
         """What the holders did most."""
         return max(self._sums, key=lambda reason: self._sums[reason], default=None)
 
-    def sentence(self, trace: Trace, lock: Lock) -> str:
+    def sentence(self, trace: Trace) -> str:
         """`slept 40 ms (cache.py:31), ran Python 3.2 ms`."""
         whole = sum(self._sums.values())
         parts = []
         for reason, ns in sorted(self._sums.items(), key=lambda item: -item[1])[:3]:
             if ns < 0.03 * whole or ns == 0:
                 continue
-            stacks = {s: n for (r, s), n in self._places.items() if r is reason and s}
+            stacks = {(i, s): n for (r, i, s), n in self._places.items() if r is reason and s}
             frame = None
             if stacks:
-                best = max(stacks, key=lambda stack: stacks[stack])
-                frame = own_frame(trace.stacks[lock.image_index][best])
+                index, best = max(stacks, key=lambda stack: stacks[stack])
+                frame = own_frame(trace.stacks[index][best])
             place = f" ({short_path(frame.file, trace.meta.cwd)}:{frame.line})" if frame else ""
             parts.append(f"{_DOING.get(reason, f'waited for {reason}')} {duration(ns)}{place}")
         return ", ".join(parts)

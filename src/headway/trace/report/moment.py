@@ -58,5 +58,6 @@ def _head(thread: Thread, wait: Wait | None) -> str:
     if wait is not None and wait.on:
         head += f", {wait.on}"
     if wait is not None and wait.owner is not None:
-        head += f", of `{wait.owner.name}`" if wait.lock is None else f", held by `{wait.owner.name}`"
+        whose = "" if wait.owner.process == thread.process else f" of process {wait.owner.pid}"
+        head += f", {'of' if wait.lock is None else 'held by'} `{wait.owner.name}`{whose}"
     return head

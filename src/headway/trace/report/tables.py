@@ -291,9 +291,9 @@ def _wait(group: list[Wait], contents: Contents, columns: int) -> Iterable[Text]
     owner = wait.owner if wait.kind is Kind.LOCK else None
     if owner is not None:
         also = " and released" if wait.woken_by is owner else ""
-        head += Text(f", held{also} by {owner.name}")
+        head += Text(f", held{also} by {_seen_from(wait.thread, owner, contents)}")
     if wait.woken_by is not None and wait.woken_by is not owner:
-        head += Text(f", woken by {wait.woken_by.name}")
+        head += Text(f", woken by {_seen_from(wait.thread, wait.woken_by, contents)}")
     head += Text(f", at {duration(wait.start_ns - trace.start_ns)}", "dim")
     if wait.end_ns is None:
         head += Text(", to the end", "bold red" if wait.kind is Kind.LOCK else "bold")
@@ -303,6 +303,11 @@ def _wait(group: list[Wait], contents: Contents, columns: int) -> Iterable[Text]
     if wait.lock is not None and wait.lock.proper:
         yield Text(cut(f"{'':9}{wait.lock.name(trace.meta.cwd)}", columns), "dim")
     yield from _stack(" " * 9, wait.frames, contents, columns)
+
+
+def _seen_from(thread: Thread, other: Thread, contents: Contents) -> str:
+    """A thread's name, with its process if that is another one."""
+    return other.name if other.process == thread.process else name_of(contents, other)
 
 
 def _place(frame: Frame, contents: Contents) -> str:
