@@ -115,6 +115,7 @@ static uint32_t classify_gevent(const struct hw_frame *f)
         {"gevent/select.py", NULL, HW_IO},          {"gevent/os.py", NULL, HW_IO},
         {"gevent/_fileobjectposix.py", NULL, HW_IO}, {"gevent/_fileobjectcommon.py", NULL, HW_IO},
         {"gevent/resolver/thread.py", NULL, HW_IO}, {"gevent/subprocess.py", NULL, HW_PROCESS},
+        {"gevent/_threading.py", NULL, HW_QUEUE}, /* of a pool's threads: they wait for jobs */
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (in(f, known[i].file, known[i].name))

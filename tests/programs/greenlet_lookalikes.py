@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+import gevent.os
 from gevent import monkey, socket, subprocess
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
@@ -156,6 +157,17 @@ def lock_whose_holder_waits_for_a_process() -> None:
             pass
 
     gevent.joinall([gevent.spawn(runs), gevent.spawn(waits)])
+
+
+def pool_without_jobs_in_a_child() -> None:
+    """In a forked child, the pool of a hub keeps its threads without a time limit."""
+    gevent.get_hub().threadpool.spawn(int).get()
+    child = gevent.os.fork()
+    if child == 0:
+        gevent.get_hub().threadpool.spawn(int).get()
+        gevent.sleep(LONG_S)
+        os._exit(0)
+    os.waitpid(child, 0)
 
 
 def server_without_clients() -> None:

@@ -199,6 +199,20 @@ def own_lock() -> None:
     time.sleep(1000)
 
 
+def own_lock_by_calls() -> None:
+    def outer() -> None:
+        first.acquire()
+        inner()
+        first.release()
+
+    def inner() -> None:
+        first.acquire()
+        first.release()
+
+    threads(outer, daemon=True)
+    time.sleep(1000)
+
+
 def abba_in_a_child() -> None:
     subprocess.run([sys.executable, __file__, "abba"], check=False)
 

@@ -108,6 +108,31 @@ def own_lock_that_another_releases() -> None:
     gate.acquire()
 
 
+def own_lock_that_another_releases_and_then_its_owner() -> None:
+    gate.acquire()
+    start(later(gate.release))
+    gate.acquire()
+    gate.release()
+
+
+def condition_of_the_program_s_own() -> None:
+    """As gevent's queue of jobs has one: who waits takes a lock of its own twice, and who notifies releases it."""
+    waiters: list[threading.Lock] = []
+
+    def take(lock: threading.Lock) -> bool:
+        return lock.acquire()
+
+    def wait(waiter: threading.Lock) -> None:
+        waiter.acquire()
+        waiters.append(waiter)
+        take(waiter)
+        waiter.release()
+
+    waits = start(lambda: wait(threading.Lock()))
+    start(later(lambda: waiters.pop().release()))
+    join(waits)
+
+
 def own_lock_that_a_signal_releases() -> None:
     signal.signal(signal.SIGALRM, lambda *_: gate.release())
     signal.setitimer(signal.ITIMER_REAL, LONG_S)

@@ -49,6 +49,7 @@ DEADLOCKS = {
     "circle_of_three": {"t0", "t1", "t2"},
     "lock_and_join": {"main", "worker"},
     "own_lock": {"outer"},
+    "own_lock_by_calls": {"outer"},
     "abba_in_a_child": {"forward", "backward"},
 }
 """The threads of each circle."""

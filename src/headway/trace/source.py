@@ -27,6 +27,8 @@ class Hold:
 
     Attributes:
         local: The name is the function's own, such as that of a parameter: it may stand for any lock.
+        used: The line where the thread stands names the lock that it has taken by a call: it takes it again, or hands
+            it to who does. So waits who waits for a signal that another gives by releasing it.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Hold:
     line: int
     text: str
     local: bool
+    used: bool = False
 
 
 @dataclass
@@ -109,7 +112,11 @@ class Source:
                 taken.append((called, ast.unparse(called), name))
         for called, text, name in taken:
             if (called.end_lineno or called.lineno) < line <= released.get(text, 0):
-                yield Hold(name, self.path, called.lineno, f"{text}.acquire()", text in local)
+                used = any(
+                    isinstance(node, type(called)) and _covers(node, line) and ast.unparse(node) == text
+                    for node in _inside(scope)
+                )
+                yield Hold(name, self.path, called.lineno, f"{text}.acquire()", text in local, used)
 
     def _scopes(self, function: str, line: int) -> list[_Scope]:
         """The functions of that name that contain a line; the innermost one if there are several."""

@@ -8,7 +8,8 @@ of every wait in the circle, or else of the whole process that nobody is left wh
 - it is for an RLock, which nobody but its owner can release;
 - the source says that the waiting thread takes the lock as one takes a lock (`with lock`, `lock.acquire()`),
   and that its owner is at a place where it will release it itself: inside `with lock`, or between `acquire()`
-  and `release()` of one function.
+  and `release()` of one function. Who waits for its own lock must not name it there, as who takes it twice to wait
+  for a signal does, or who hands it to a function that takes it.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _proof(still: Standstill, one: Blocked) -> str | None:
         return None
     names = taken | still.sources.born(still.made(one))
     hold = still.sources.hold(still.frames(owner), names)
-    if hold is None:
+    if hold is None or (owner is one and hold.used):
         return None
     return f"by `{hold.text}` at {short_path(hold.file, still.trace.meta.cwd)}:{hold.line}"
 
