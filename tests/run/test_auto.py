@@ -243,6 +243,18 @@ def test_a_function_that_waited_in_the_map_before_begins_on_threads() -> None:
     assert any(reason.startswith("measured again: ") for reason in why), why
 
 
+def test_uneven_calls_are_alike_if_they_begin_with_what_was_seen_before() -> None:
+    def call() -> None: ...
+
+    found_stuck(call, Stuck(2, 0.95, 5e6, 1e6))
+    assert stuck_before(call, 1e6) is not None  # as the first call was then
+    assert stuck_before(call, 5e6) is not None  # as most were
+    assert stuck_before(call, 2.5e6) is not None
+    assert stuck_before(call, 1e5) is None
+    assert stuck_before(call, 5e7) is None
+    no_longer_stuck(call)
+
+
 @several_cores
 @pytest.mark.known_time  # where the machine stands still, a call seems to be another than before
 def test_processes_that_are_there_get_the_calls_at_once() -> None:

@@ -102,6 +102,7 @@ class Auto:
         self._awaits = False
         self._serial_ns = math.inf  # what a call took when nothing ran beside it
         self._cpu_call_ns = 0.0  # what a call used of a core when it was last found to be busy
+        self._first_cpu_ns = 0.0  # what a call used of it when nothing ran beside it
         self._climb: Climb | None = None
         self._before_ns = 0.0  # how long a call took in the map before, until one of this map was seen
         self._expected = 0  # so many calls that map had
@@ -236,6 +237,7 @@ class Auto:
         elif busy < WAITS and seen.call_ns > TINY_NS:
             self._wait(f"calls wait {1 - busy:.0%} of their time", left_ns)
         elif seen.cpu_call_ns > TINY_NS and self._cores > 1 and self._opened.workers != 1:
+            self._first_cpu_ns = seen.cpu_call_ns
             known = stuck_before(self._fn, seen.cpu_call_ns)
             if known is None:
                 self._begin_probe()
@@ -268,7 +270,7 @@ class Auto:
             self._sure = True
             self._measure_again(f"{workers} threads used {cores:.2f} cores, and waited")
         else:
-            stuck = Stuck(workers, cores, seen.cpu_call_ns)
+            stuck = Stuck(workers, cores, seen.cpu_call_ns, self._first_cpu_ns)
             found_stuck(self._fn, stuck)
             self._leave(stuck, _found(stuck), left_ns)
 

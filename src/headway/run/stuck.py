@@ -26,6 +26,8 @@ class Stuck(NamedTuple):
     """How many these have used together."""
     cpu_call_ns: float
     """What a call used of a core."""
+    first_ns: float = 0.0
+    """What those used of it that ran before the probe; 0 is none. Uneven calls may begin with a short one."""
 
 
 _known: weakref.WeakKeyDictionary[Any, Stuck] = weakref.WeakKeyDictionary()
@@ -36,7 +38,10 @@ def stuck_before(fn: Callable[..., Any], cpu_call_ns: float) -> Stuck | None:
     """What the last probe found, if calls still use about as much of a core as then."""
     key = same_work(fn)
     known = _known.get(key)
-    if known is None or not known.cpu_call_ns / ALIKE < cpu_call_ns < known.cpu_call_ns * ALIKE:
+    if known is None:
+        return None
+    seen = (known.cpu_call_ns, known.first_ns or known.cpu_call_ns)
+    if not min(seen) / ALIKE < cpu_call_ns < max(seen) * ALIKE:
         return None
     _used[key] = _used.get(key, 0) + 1
     return known if _used[key] <= TRUSTED else None
