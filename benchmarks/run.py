@@ -168,10 +168,13 @@ def served(row: str) -> Iterator[dict[str, str]]:
 
 
 def compile_ours() -> None:
-    """Leave headway's bytecode beside it, as pip does with all that it installs: a checkout may have none."""
+    """Leave the bytecode of headway, and of the benchmark, beside them, as pip does: a checkout may have none."""
+    places = [HERE]
     found = importlib.util.find_spec("headway")
     if found is not None and found.origin is not None:
-        compileall.compile_dir(Path(found.origin).parent, quiet=2)
+        places.append(Path(found.origin).parent)
+    for place in places:
+        compileall.compile_dir(place, quiet=2)
 
 
 def calibrate() -> None:
