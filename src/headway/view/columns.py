@@ -13,16 +13,20 @@ _LEVEL = 6
 
 
 def pack(values: NDArray[Any]) -> dict[str, Any]:
-    """Pack a column of unsigned integers.
+    """Pack a column of numbers.
 
-    The bytes of the numbers are put together by their rank, all lowest ones first, which packs much better.
+    Of each number as many bytes are kept as the largest needs. The bytes are put together by their rank, all lowest
+    ones first, which packs much better.
 
     Args:
-        values: Shape (n,), dtype u1, u4 or u8.
+        values: Shape (n,), of any integer dtype; none is negative.
     Returns:
-        `bytes` of a number; `data`, base64 of a zlib stream.
+        `bytes` of a number, 0 if all are 0; `data`, base64 of a zlib stream.
     """
-    wide = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), values.dtype.itemsize)
-    planes = np.ascontiguousarray(wide.T)
-    packed = zlib.compress(planes.tobytes(), _LEVEL)
-    return {"bytes": values.dtype.itemsize, "data": base64.b64encode(packed).decode("ascii")}
+    most = int(values.max(initial=0))
+    kept = (most.bit_length() + 7) // 8
+    if kept == 0:
+        return {"bytes": 0, "data": ""}
+    wide = np.ascontiguousarray(values, "<u8").view(np.uint8).reshape(len(values), 8)
+    packed = zlib.compress(np.ascontiguousarray(wide[:, :kept].T).tobytes(), _LEVEL)
+    return {"bytes": kept, "data": base64.b64encode(packed).decode("ascii")}

@@ -33,8 +33,8 @@ def document(directory: Path) -> dict[str, Any]:
         directory: The trace.
     Returns:
         `report`: the JSON report, but for the longest waits, which the page finds itself; `lanes`, each with the unit
-        that it is of, where in the columns its rows are, and, of a GIL's, its number; `columns`; `holds`; the tables
-        of `Places`.
+        that it is of, how many rows of the columns it has, when it starts, and, of a GIL's, its number; `columns`;
+        `holds`; the tables of `Places`.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see headway.cli.trace
     contents = gather(directory)
@@ -57,9 +57,9 @@ def document(directory: Path) -> dict[str, Any]:
             found[None] = turns.job(unit)
         for gil, rows in found.items():
             if len(rows):
-                lanes.append({"unit": unit.id, "gil": gil, "rows": len(rows)})
+                start = int(rows["start_ns"][0]) - trace.start_ns
+                lanes.append({"unit": unit.id, "gil": gil, "rows": len(rows), "start": start})
                 parts.append(rows)
-    rows = np.concatenate(parts) if parts else np.zeros(0, ROW)
     holds = _holds(trace, contents.locks, places)
     return {
         "headway_view": 1,
@@ -70,7 +70,7 @@ def document(directory: Path) -> dict[str, Any]:
         "states": {state.value: [reason.value for reason in REASONS[state]] for state in State},
         "report": _report(contents),
         "lanes": lanes,
-        "columns": _columns(rows, trace.start_ns),
+        "columns": _columns(parts),
         "holds": holds,
         "releases": {lock.id: places.number(lock.release) for lock in contents.locks if lock.release},
         "created": {
@@ -96,16 +96,18 @@ def _report(contents: Contents) -> dict[str, Any]:
     return report
 
 
-def _columns(rows: Rows, start_ns: int) -> dict[str, Any]:
-    before = np.zeros(len(rows), np.int64)
-    before[:1], before[1:] = start_ns, rows["end_ns"][:-1]
-    packed = {
-        # from the end of the row before it, be it of another lane: 0 nearly everywhere
-        "gap": pack((rows["start_ns"] - before).astype("<i8").view("<u8")),
-        "length": pack((rows["end_ns"] - rows["start_ns"]).astype("<u8")),
+def _columns(parts: list[Rows]) -> dict[str, Any]:
+    """All rows in columns. Times are `gap`, from the end of the row before in its lane, and `length`."""
+    rows = np.concatenate([np.zeros(0, ROW), *parts])
+    gap = np.zeros(len(rows), np.int64)
+    gap[1:] = rows["start_ns"][1:] - rows["end_ns"][:-1]
+    gap[np.cumsum([0, *map(len, parts)])[:-1]] = 0  # the first of each lane, whose start its entry tells
+    return {
+        "gap": pack(np.maximum(gap, 0)),
+        "length": pack(rows["end_ns"] - rows["start_ns"]),
         "kind": pack(rows["kind"] | rows["certainty"] << 5),
+        **{name: pack(rows[name]) for name in ("stack", "on", "by", "waker")},
     }
-    return packed | {name: pack(rows[name].astype("<u4")) for name in ("stack", "on", "by", "waker")}
 
 
 def _holds(trace: Trace, locks: list[Lock], places: Places) -> list[list[int]]:

@@ -8,7 +8,19 @@ from typing import Any
 from headway.pages import DARK, LIGHT, MONO, SANS, hash_source, json_in_html
 
 _SCRIPTS = (
-    *("figures", "columns", "lane", "states", "raster", "tree", "model", "summary", "paint", "overlay"),
+    *(
+        "figures",
+        "columns",
+        "lane",
+        "states",
+        "raster",
+        "crowd",
+        "tree",
+        "model",
+        "summary",
+        "paint",
+        "overlay",
+    ),
     *("report", "details", "diagrams", "view", "keys", "main"),
 )
 _COLOURS = f"""

@@ -325,3 +325,36 @@ def test_tasks_and_jobs_have_lanes_of_which_the_report_knows_the_states(tmp_path
         told = unit["states"][state][reason]
         assert told > 0.04
         assert abs(shown - told) < 0.02 * told
+
+
+def test_a_trace_without_a_thread_is_a_page_that_says_so(tmp_path: Path, show: Any) -> None:
+    trace = FakeTrace(tmp_path / "trace", end_ns=T0 + 100 * MS)
+    page = show(trace.write())
+    assert page.evaluate("document.body.dataset.failed") is None
+    assert page.text_content("#verdict") == "nothing to tell: no thread of the program was traced in 100 ms"
+
+
+def test_many_lanes_are_low_and_each_has_its_name(tmp_path: Path, show: Any) -> None:
+    trace = FakeTrace(tmp_path / "trace", end_ns=T0 + 100 * MS)
+    process = trace.process(end_ns=T0 + 100 * MS)
+    for number in range(200):
+        thread = process.thread(f"thread {'abcdefghij'[number % 10]}{'abcdefghijklmnopqrst'[number // 10]}")
+        thread.then(Kind.PYTHON, (number % 7 + 1) * MS).then(Kind.SLEEP, (100 - number % 7 - 1) * MS).ends()
+    page = show(trace.write())
+    lanes = page.evaluate(
+        "window.headway.model.shown.filter(node => node.type === 'thread').map(node => [node.name, node.height])"
+    )
+    assert len({name for name, _ in lanes}) == 200
+    assert {height for _, height in lanes} == {13}
+    page.mouse.move(at(page, 0.5), 400)
+    page.mouse.wheel(0, 100_000)
+    until(page, "window.headway.model.scroll > 0")
+    assert lane(page, lanes[-1][0]) < 800
+
+
+def test_light_and_dark_follow_the_system_and_can_be_switched(convoy: Path, show: Any) -> None:
+    page = show(convoy, dark=True)
+    colour = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(colour) == "rgb(21, 24, 27)"
+    page.keyboard.press("t")
+    assert page.evaluate(colour) == "rgb(255, 255, 255)"

@@ -66,6 +66,24 @@ class Lane {
     return stop;
   }
 
+  // The same for a short span that begins in a row: goes from row to row, and over whole blocks at once.
+  sumFrom(row, t0, t1, into) {
+    const { start, end, kind } = this.columns;
+    let i = row;
+    while (i < this.last && end[i] <= t1) {
+      if ((i - this.first) % BLOCK === 0 && i + BLOCK <= this.last && end[i + BLOCK - 1] <= t1 && start[i] >= t0) {
+        const at = ((i - this.first) / BLOCK) * KINDS;
+        for (let k = 0; k < KINDS; k++) into[k] += this.sums[at + KINDS + k] - this.sums[at + k];
+        i += BLOCK;
+      } else {
+        into[kind[i] & KIND] += end[i] - Math.max(start[i], t0);
+        i++;
+      }
+    }
+    if (i < this.last && start[i] < t1) into[kind[i] & KIND] += t1 - Math.max(start[i], t0);
+    return i;
+  }
+
   // Number of the row at a moment; -1 if there is none, as where nobody holds a GIL.
   rowAt(time) {
     const row = this.at(time);

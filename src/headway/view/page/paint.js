@@ -215,19 +215,16 @@ class Painter {
   // How much of each state there is among many lanes.
   crowd(node, y0, y1) {
     const { model, raster, density, sums } = this;
-    const wide = Math.max(2, Math.ceil(node.members.length / 40)) * density;
-    const scale = (model.t1 - model.t0) / raster.width;
+    if (!node.members.length) return;
+    const crowd = (node.crowd ??= new Crowd(node.members, model.wall));
+    const wide = 2 * density, scale = (model.t1 - model.t0) / raster.width;
     const rows = node.members.map((lane) => lane.first);
+    const whole = wide * scale * crowd.most;
     for (let x = 0; x < raster.width; x += wide) {
-      const a = model.t0 + x * scale, b = a + wide * scale;
+      const a = model.t0 + x * scale;
       sums.fill(0);
-      let alive = 0;
-      node.members.forEach((lane, i) => {
-        if (lane.end <= a || lane.start >= b) return;
-        alive += Math.min(lane.end, b) - Math.max(lane.start, a);
-        rows[i] = Math.min(lane.sum(a, b, sums, rows[i]), lane.last - 1);
-      });
-      if (alive > 0) raster.column(x, x + wide, y0, y1, sums, wide * scale * (node.most ?? (node.most = mostAtOnce(node.members))), this.looks);
+      crowd.sum(a, a + wide * scale, sums, rows);
+      raster.column(x, x + wide, y0, y1, sums, whole, this.looks);
     }
   }
 
@@ -243,7 +240,7 @@ class Painter {
     let i = lane.at(t0), x = 0;
     while (x < raster.width) {
       const a = t0 + x / scale, b = a + 1 / scale;
-      i = lane.at(a, i);
+      while (i < lane.last && end[i] <= a) i++;
       if (i >= lane.last || start[i] >= t1) break;
       const left = (start[i] - t0) * scale, right = (end[i] - t0) * scale;
       if (left >= x + 1) {
@@ -252,11 +249,12 @@ class Painter {
       }
       const x0 = Math.max(x, Math.round(left)), x1 = Math.min(Math.round(right), raster.width);
       if (right - left < 2 || x1 <= x0) {
+        const row = i;
         sums.fill(0);
-        lane.sum(a, b, sums, i);
+        i = lane.sumFrom(i, a, b, sums);
         if (isGil) {
           const share = Math.min(1, sums[HELD] * scale);
-          raster.flat(x, x + 1, y1 - Math.max(1, Math.round((y1 - y0) * share)), y1, looks.holderPixels[model.hue(by[i])]);
+          raster.flat(x, x + 1, y1 - Math.max(1, Math.round((y1 - y0) * share)), y1, looks.holderPixels[model.hue(by[row])]);
         } else {
           raster.column(x, x + 1, y0, y1, sums, 1 / scale, looks);
         }
@@ -292,14 +290,4 @@ function fitted(context, text, room) {
     else hi = middle - 1;
   }
   return lo < 3 ? "" : text.slice(0, lo) + "…";
-}
-
-function mostAtOnce(lanes) {
-  const moments = lanes.flatMap((lane) => [[lane.start, 1], [lane.end, -1]]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  let now = 0, most = 1;
-  for (const [, change] of moments) {
-    now += change;
-    most = Math.max(most, now);
-  }
-  return most;
 }

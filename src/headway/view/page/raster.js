@@ -18,8 +18,11 @@ class Raster {
     x1 = Math.min(width, x1);
     y0 = Math.max(0, y0);
     y1 = Math.min(height, y1);
-    if (x1 <= x0) return;
-    for (let y = y0; y < y1; y++) pixels.fill(colour, y * width + x0, y * width + x1);
+    if (x1 === x0 + 1) {
+      for (let at = y0 * width + x0; y0 < y1; y0++, at += width) pixels[at] = colour;
+    } else if (x1 > x0) {
+      for (let y = y0; y < y1; y++) pixels.fill(colour, y * width + x0, y * width + x1);
+    }
   }
 
   // `shift` moves the pattern along with what it fills.
@@ -47,7 +50,8 @@ class Raster {
   column(x0, x1, y0, y1, sums, whole, looks) {
     const height = y1 - y0;
     let bottom = y1, loud = 0;
-    for (const kind of STACKED) {
+    for (let n = 0; n < STACKED.length; n++) {
+      const kind = STACKED[n];
       if (sums[kind] <= 0) continue;
       loud += sums[kind];
       const top = y1 - Math.round((height * Math.min(loud, whole)) / whole);

@@ -78,7 +78,7 @@ class Report {
       const line = body.insertRow();
       line.dataset.lock = String(lock.id);
       line.dataset.ns = String(Math.round(lock.ns));
-      line.insertCell().append(link(view.model.lock(lock.id)?.name ?? "?", () => view.details.lock(lock.id), "about this lock"));
+      line.insertCell().append(link(view.model.lock(lock.id)?.name.replace("lock made at ", "") ?? "?", () => view.details.lock(lock.id), view.model.lock(lock.id)?.name));
       line.insertCell().textContent = count(lock.waits, "wait");
       line.insertCell().textContent = duration(lock.ns);
     }
