@@ -5,17 +5,14 @@ import importlib.metadata
 import json
 import math
 import os
-import resource
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest import mock
 
-from headway.trace.launch import launch
+from trace_sliced import Side, Traced, in_turns
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 LIMIT_S = 150.0
@@ -40,8 +37,6 @@ class Sample:
     work_cpu_s: float
     report_s: float | None
     """Of headway, the report; of others, all that is not the work. Infinite: cut off; None: not measured."""
-    switches: int
-    """How often the kernel took a core from one of the threads, of all processes that were waited for."""
 
 
 @dataclass
@@ -59,12 +54,12 @@ def start_and_wait(
     environment: dict[str, str],
     mark: Path | None = None,
     patience_s: float = LIMIT_S,
-) -> tuple[float, float, int, bool]:
+) -> tuple[float, float, bool]:
     """Run a command as `launch` does.
 
     Returns:
-        Its wall time; the CPU time and the context switches of its process tree; whether it was cut off, having
-        written `mark`, its sign that the program's work is done, and then gone on for longer than `patience_s`.
+        Its wall time; the CPU time of its process tree; whether it was cut off, having written `mark`, its sign that
+        the program's work is done, and then gone on for longer than `patience_s`.
     """
     opened = [
         (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
@@ -109,22 +104,17 @@ def start_and_wait(
     if code != 0 and not cut:
         last = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2][:60]
         raise RunFailed(f"exit status {code}: {last}" if code > 0 else f"died of signal {-code}")
-    return end - start, usage.ru_utime + usage.ru_stime, usage.ru_nvcsw + usage.ru_nivcsw, cut
-
-
-def children_switched() -> int:
-    """How often all children that have been waited for so far were switched away."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_nvcsw + usage.ru_nivcsw
+    return end - start, usage.ru_utime + usage.ru_stime, cut
 
 
 class Runner:
     """Runs one program, plain or under a tool, in a directory of its own."""
 
-    def __init__(self, name: str, amount: int, scratch: Path) -> None:
+    def __init__(self, name: str, amount: int, scratch: Path, library: Path) -> None:
         self.program = [str(PROGRAMS / "measured.py"), name, str(amount)]
         self.pool = name == "pool"
         self.scratch = scratch
+        self.library = library
         self.mark = scratch / "mark.json"
         self.log = scratch / "log"
         self.reported = 0
@@ -139,10 +129,10 @@ class Runner:
 
     def _outside(self, command: list[str], patience_s: float = LIMIT_S) -> Sample:
         environment = {**os.environ, "BENCH_MARK": str(self.mark)}
-        wall, cpu, switches, cut = start_and_wait(command, self.log, environment, self.mark, patience_s)
+        wall, cpu, cut = start_and_wait(command, self.log, environment, self.mark, patience_s)
         work_wall, work_cpu = self._work()
         around = (math.inf if patience_s else None) if cut else wall - work_wall
-        return Sample(wall, cpu, work_wall, work_cpu, around, switches)
+        return Sample(wall, cpu, work_wall, work_cpu, around)
 
     def _saving(self, peer: str, command: list[str]) -> Sample:
         """Run a peer that saves what it has in the program's own process, afterwards."""
@@ -153,30 +143,45 @@ class Runner:
     def plain(self) -> Sample:
         return self._outside([sys.executable, *self.program])
 
-    def headway(self) -> Sample:
+    def in_turns(self, *, traced: bool) -> tuple[Sample, Sample]:
+        """Run it twice, in turns: under headway, or plain; and plain."""
         where = self.scratch / "trace"
-        before = children_switched()
-        with mock.patch.dict(os.environ, {"BENCH_MARK": str(self.mark)}):
-            run = launch([sys.executable, *self.program], directory=where)
-        switches = children_switched() - before
+        command = [sys.executable, *self.program]
+        logs = [self.scratch / f"log-{number}" for number in (0, 1)]
+        marks = [self.scratch / f"mark-{number}.json" for number in (0, 1)]
+        environments = [{**os.environ, "BENCH_MARK": str(mark)} for mark in marks]
+        with contextlib.ExitStack() as sides:
+            if traced:
+                first: Side = Traced(command, environments[0], logs[0], where, self.library)
+            else:
+                first = Side(command, environments[0], logs[0])
+            sides.callback(first.close)
+            second = Side(command, environments[1], logs[1])
+            sides.callback(second.close)
+            in_turns(first, second)
+            for side in (first, second):
+                if side.status != 0:
+                    raise RunFailed(f"exit status {side.status}")
+            report_s = self._report(where) if traced else None
+            works = [json.loads(mark.read_text(encoding="utf-8")) for mark in marks]
+        one, two = (
+            Sample(side.wall_s, side.cpu_s, work["wall_s"], work["cpu_s"], report)
+            for side, work, report in zip((first, second), works, (report_s, None), strict=True)
+        )
+        return one, two
+
+    def _report(self, where: Path) -> float | None:
+        if not any(where.glob("*.hw")):
+            raise RunFailed("nothing was traced")
+        if self.reported == 3:  # it is slower than the program is long; three are enough for a median
+            return None
+        self.reported += 1
         try:
-            if run.status != 0:
-                raise RunFailed(f"exit status {run.status}")
-            if not any(where.glob("*.hw")):
-                raise RunFailed("; ".join(run.said))
-            manifest = json.loads((where / "trace.json").read_text(encoding="utf-8"))
-            wall = (manifest["end_ns"] - manifest["start_ns"]) / 1e9
-            report_s = None
-            if self.reported < 3:  # it is slower than the program is long; three are enough for a median
-                self.reported += 1
-                command = [sys.executable, "-m", "headway", "report", str(where)]
-                try:
-                    report_s, *_ = start_and_wait(command, self.log, dict(os.environ))
-                except RunFailed as error:
-                    print(f"headway report: {error}", file=sys.stderr)
-            return Sample(wall, manifest["cpu_s"], *self._work(), report_s, switches)
-        finally:
-            shutil.rmtree(where, ignore_errors=True)
+            command = [sys.executable, "-m", "headway", "report", str(where)]
+            return start_and_wait(command, self.log, dict(os.environ))[0]
+        except RunFailed as error:
+            print(f"headway report: {error}", file=sys.stderr)
+            return None
 
     def viztracer(self) -> Sample:
         save = str(self.scratch / "viztracer.json")

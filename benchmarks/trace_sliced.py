@@ -21,6 +21,16 @@ from pathlib import Path
 SLICE_S = (0.06, 0.14)
 """A slice lasts from the first to the second, by chance, so that it does not keep step with what a program does."""
 
+LAUNCH = """
+import pathlib, sys
+from headway import _native
+from headway.trace.launch import launch
+
+library, where = map(pathlib.Path, sys.argv[1:3])
+_native.library = lambda: library
+sys.exit(launch(sys.argv[3:], directory=where).status)
+"""
+
 
 class Side:
     """A program that is started stopped, runs for a slice now and then, and ends.
@@ -94,11 +104,11 @@ class Side:
 class Traced(Side):
     """The same under headway, started by `headway.trace.launch` in a process of its own, which is stopped with it."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], log: Path, where: Path) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], log: Path, where: Path, library: Path
+    ) -> None:
         self._where = where
-        code = "import sys, pathlib; from headway.trace.launch import launch; "
-        code += "sys.exit(launch(sys.argv[2:], directory=pathlib.Path(sys.argv[1])).status)"
-        super().__init__([sys.executable, "-c", code, str(where), *command], environment, log)
+        super().__init__([sys.executable, "-c", LAUNCH, str(library), str(where), *command], environment, log)
 
     def _manifest(self) -> dict[str, object]:
         try:

@@ -29,26 +29,10 @@ def ratio(numbers: list[float]) -> Ratio:
     return Ratio(median, low, high)
 
 
-ALIKE = 2.0
-"""Two runs are alike if neither was switched away from its cores so many times as often as the other."""
-FEW = 300
-"""So many more are no difference."""
-
-
-def alike(a: Sample, b: Sample) -> bool:
-    """Whether two runs of a program were scheduled in the same way, so that a ratio tells what a tool costs."""
-    fewer, more = sorted((a.switches, b.switches))
-    return more <= ALIKE * fewer + FEW
-
-
 def figures(tool: str, pairs: Pairs) -> dict[str, object]:
     """The numbers of one line."""
-    every = list(zip(pairs.traced, pairs.plain, strict=True))
-    unlike = [(a, b) for a, b in every if not alike(a, b)] if tool in ("headway", "plain") else []
-    both = [pair for pair in every if pair not in unlike] or every
+    both = list(zip(pairs.traced, pairs.plain, strict=True))
     line: dict[str, object] = {"tool": tool, "runs": len(both), "failed": pairs.failed}
-    line["calmer"] = sum(a.switches < b.switches for a, b in unlike)
-    line["busier"] = len(unlike) - sum(a.switches < b.switches for a, b in unlike)
     if not both:
         return line
     if tool in ("viztracer", "yappi"):
@@ -98,8 +82,6 @@ def table(results: dict[str, dict[str, Pairs]], *, quick: bool) -> str:
                     error = 2 * 1.25 * 0.74 * (wall.high - wall.low) / math.sqrt(line["runs"])
                     unsure = line["runs"] < 5 or abs(wall.median - GOALS[name]) < error
                     notes.append(f"goal {GOALS[name]:.2f} {met}" + (", within the noise" if unsure else ""))
-            if line["calmer"] or line["busier"]:
-                notes.append(f"unlike pairs: traced calmer {line['calmer']}, busier {line['busier']}")
             if name == "pool" and tool == "yappi":
                 notes.append("the parent only: it does not follow processes")
             if pairs.failed:
