@@ -1,5 +1,6 @@
 """What all tests share: the command line as a subprocess, and the rule that CI skips nothing."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -79,6 +80,18 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for nodeid in RETRIED:
         terminalreporter.write_line(f"TRIED AGAIN {nodeid}: known_time")
+    if os.environ.get("HEADWAY_CI"):
+        terminalreporter.write_line(f"slowest files: {_slowest_files(terminalreporter)}")
+
+
+def _slowest_files(terminalreporter: pytest.TerminalReporter) -> str:
+    seconds: dict[str, float] = {}
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            name = report.location[0]
+            seconds[name] = seconds.get(name, 0.0) + report.duration
+    slowest = sorted(seconds.items(), key=lambda item: item[1], reverse=True)
+    return ", ".join(f"{name} {took:.0f} s" for name, took in slowest[:20])
 
 
 def _must_run(report: pytest.TestReport | pytest.CollectReport) -> None:
