@@ -167,10 +167,10 @@ struct hw_thread {
     uint64_t end_cpu_ns, end_run_delay_ns; /* HW_THREAD_CPU_AT_END: both clocks at the process's end_ns */
 
     /* Pending short holds of one lock, which it took again and again while another waited: when held_count > 0, they
-     * become a HOLD of many, when it waits for a lock, holds another, or ends. */
-    uint64_t held_from_ns, held_to_ns, held_ns;
+     * become a HOLD of many, and are counted to the lock, when it waits for a lock, holds another, or ends. */
+    uint64_t held_from_ns, held_to_ns, held_ns, held_longest_ns;
     uint32_t held_lock, held_count;
-    uint64_t room[4];
+    uint64_t room[3];
 };
 enum hw_thread_flags {
     HW_THREAD_MAIN = 1,
@@ -203,7 +203,7 @@ struct hw_lock {
     uint64_t waits;        /* atomic adds by waiters, from here on */
     uint64_t wait_ns;
     uint64_t longest_ns;
-    uint64_t held_ns;      /* held while at least one thread waited; added by who releases */
+    uint64_t held_ns;      /* held while at least one thread waited; added by who releases, and see pending holds */
     uint32_t longest_stack; /* of the longest wait's thread, +1 */
     uint32_t release_stack; /* of the owner at the end of the longest such hold, +1 */
     uint64_t longest_hold_ns;

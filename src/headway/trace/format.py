@@ -218,9 +218,10 @@ THREAD = _struct(
     ("held_from_ns", "<u8"),
     ("held_to_ns", "<u8"),
     ("held_ns", "<u8"),
+    ("held_longest_ns", "<u8"),
     ("held_lock", "<u4"),
     ("held_count", "<u4"),
-    ("room", "<u8", (4,)),
+    ("room", "<u8", (3,)),
 )
 GIL = _struct(
     ("ready", "<u4"),

@@ -33,7 +33,7 @@ _TIMES = (
     *("created_ns", "begun_ns", "end_ns", "since_ns", "hold_since_ns", "burst_start_ns", "total_ns"),
     *("burst_native_ns", "burst_io_ns", "burst_gil_ns", "ready_cpu_ns", "off_other_ns", "cpu_ns"),
     *("cpu_at_ns", "hold_ns", "run_delay_ns", "window_run_ns", "end_cpu_ns", "end_run_delay_ns"),
-    *("held_from_ns", "held_to_ns", "held_ns"),
+    *("held_from_ns", "held_to_ns", "held_ns", "held_longest_ns"),
 )
 _INNER_TIMES = ("created_ns", "begun_ns", "end_ns", "since_ns", "loop_ns", "longest_ns")
 _INNER_SUMS = ("total_ns",)
@@ -108,6 +108,7 @@ class ProcessImage:
         self.threads = self._threads(fd)
         self.gils = self._section(fd, Section.GILS)
         self.locks = self._section(fd, Section.LOCKS)
+        self._count_pending_holds()
         self.edges = self._section(fd, Section.EDGES)
         self.stacks = self._section(fd, Section.STACKS)
         self.links = self._section(fd, Section.LINKS)
@@ -182,6 +183,17 @@ class ProcessImage:
                 if before == after:
                     break
         return slots
+
+    def _count_pending_holds(self) -> None:
+        """Add to the locks what the threads' slots still keep of them."""
+        for slot in np.flatnonzero(self.threads["held_count"] > 0).tolist():
+            pending = self.threads[slot]
+            if pending["held_lock"] < len(self.locks):
+                lock = self.locks[pending["held_lock"]]
+                lock["held_ns"] += pending["held_ns"]
+                if pending["held_longest_ns"] > lock["longest_hold_ns"]:
+                    lock["longest_hold_ns"], lock["longest_hold_slot"] = pending["held_longest_ns"], slot
+                    lock["release_stack"] = 0
 
     # --- records
 
