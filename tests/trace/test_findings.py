@@ -64,6 +64,19 @@ def test_threads_that_compute_in_turns_are_gil_bound(fake: FakeTrace) -> None:
     assert "parse" in found["advice"]
 
 
+def test_what_is_advised_to_be_moved_is_the_program_s_own(fake: FakeTrace) -> None:
+    process = fake.process(end_ns=T0 + 1000 * MS)
+    stack = process.stack(
+        ("<frozen importlib._bootstrap>", 147, "_path_stat"), hold_ns=900 * MS, hold_count=180
+    )
+    take_turns(process, 3, 990, 5, stack=stack)
+    (found,) = findings(fake)
+    assert any(
+        "ended in _path_stat at <frozen importlib._bootstrap>:147" in told for told in found["evidence"]
+    )
+    assert found["advice"].startswith("run the computing part in processes")
+
+
 def test_of_many_short_threads_all_that_waited_are_counted(fake: FakeTrace) -> None:
     process = fake.process(end_ns=T0 + 1000 * MS)
     process.thread().then(Kind.PYTHON, 300 * MS).then(Kind.GIL, 20 * MS).then(Kind.JOIN, 680 * MS).ends()

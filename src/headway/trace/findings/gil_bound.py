@@ -76,7 +76,7 @@ class GilBound:
         if gil.long_holds:
             frame, own, ns = gil.long_holds[0]
             whole = sum(one[2] for one in gil.long_holds)
-            function = own.owner
+            function = "" if own.of_library else own.owner
             place = f"{short_path(own.file, cwd)}:{own.line}"
             called = "" if frame == own else f" (in {frame.function})"
             evidence.append(
