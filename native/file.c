@@ -40,6 +40,7 @@ static const struct {
     [HW_SECTION_CHUNKS] = {HW_CHUNK_BYTES, 0 /* HEADWAY_BUFFER_MB */},
     [HW_SECTION_UNITS] = {sizeof(struct hw_unit), HW_UNITS_TOLD_APART + HW_UNITS_MANY},
     [HW_SECTION_POOLS] = {sizeof(struct hw_pool), 8192},
+    [HW_SECTION_ORDERS] = {sizeof(struct hw_order), 8192},
 };
 
 struct hw_process hw;
@@ -85,7 +86,7 @@ void hw_file_after_fork(void)
 static char *private_base;
 static size_t private_used;
 static bool private_wiped; /* the kernel gives a child zeros */
-#define PRIVATE_BYTES (7u << 20)
+#define PRIVATE_BYTES (8u << 20)
 
 void *hw_private(size_t bytes)
 {

@@ -22,6 +22,7 @@ void hw_lock_init(void)
 {
     hw_semaphore_init();
     hw_edge_init();
+    hw_order_init();
 }
 
 static struct hw_lock *lock_of(struct hw_semaphore *k, uint32_t kind, enum hw_identity identity)
@@ -35,7 +36,8 @@ static struct hw_lock *lock_of(struct hw_semaphore *k, uint32_t kind, enum hw_id
         lock->address = k->address;
         lock->made_stack = k->made;
         lock->identity = identity;
-        lock->created_ns = k->created_ns;
+        lock->created_ns = k->created != 0 ? hw.header->start_ns + ((uint64_t)(k->created - 1) << 20) : 0;
+        lock->foreign_posts = k->foreign != 0;
         lock->longest_hold_slot = HW_NOBODY;
         lock->shared = k->shared != NULL ? hw_shared_number(k->shared) + 1 : 0;
         STORE(&lock->ready, 1);
@@ -49,6 +51,11 @@ static struct hw_lock *lock_of(struct hw_semaphore *k, uint32_t kind, enum hw_id
         __atomic_compare_exchange_n(&lock->owner, &nobody, owner, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
     }
     return hw_entry(HW_SECTION_LOCKS, k->lock - 1);
+}
+
+uint32_t hw_lock_number(struct hw_semaphore *k)
+{
+    return lock_of(k, HW_LOCK, HW_IDENTITY_SEM) != NULL ? k->lock : 0;
 }
 
 /* Says in the file who has a lock, once somebody has waited for it. */
@@ -89,6 +96,7 @@ static void acquired_shared(struct hw_shared_semaphore *s, uint64_t now)
 
 static void acquired(struct hw_semaphore *k, uint64_t now)
 {
+    hw_order_taken(k, k->waker != hw_self.index + 1);
     if (UNLIKELY(k->shared != NULL)) {
         acquired_shared(k->shared, now);
         return;
@@ -169,7 +177,7 @@ static struct wait begin(sem_t *sem, bool limited)
     uint32_t stack = w.t->holds ? 0 : hw_stack(HW_DEPTH); /* as in hw_block */
     const struct hw_stack *where = stack ? hw_entry(HW_SECTION_STACKS, stack - 1) : NULL;
     uint32_t kind = where != NULL ? where->kind : HW_LOCK;
-    bool named = where != NULL && where->named; /* a Semaphore's inner lock, say: waited for under another name */
+    bool named = where != NULL && (where->named & 1); /* a Semaphore's inner lock, say: waited for under another name */
     bool afar = false;
     w.start = hw_now();
     if (w.what != NULL) {
@@ -248,8 +256,11 @@ static void end(struct wait *w, bool got)
         }
         if (got && !w->parks)
             acquired(k, now);
+        else if (w->parks)
+            hw_order_hear_all();
     } else {
         t->now_d = HW_NOBODY;
+        hw_order_hear_all();
     }
     hw_resume(t, now);
     errno = saved;
@@ -264,6 +275,8 @@ static void took(sem_t *sem)
     struct hw_semaphore *k = hw_semaphore_at((uint64_t)sem);
     if (k != NULL)
         acquired(k, 0);
+    else
+        hw_order_hear_all(); /* there was no place for it */
     hw_out();
 }
 
@@ -316,7 +329,7 @@ EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
             owned_by(k, 0);
             hw_semaphore_forget(k);
             k->made = made;
-            k->created_ns = proper ? hw_now() : 0;
+            k->created = proper ? (uint32_t)((hw_now() - hw.header->start_ns) >> 20) + 1 : 0;
         }
         hw_out();
     }
@@ -396,6 +409,7 @@ static void released(struct hw_thread *t, struct hw_semaphore *k, bool owned, bo
 static void released_shared(struct hw_thread *t, struct hw_semaphore *k)
 {
     struct hw_shared_semaphore *s = k->shared;
+    hw_order_released(k);
     uint32_t me = hw_shared_self();
     bool again = PEEK(&s->waker) == me, owned = me != 0 && PEEK(&s->owner) == me;
     POKE(&s->waker, me);
@@ -439,6 +453,7 @@ EXPORT int sem_post(sem_t *sem)
                 errno = saved;
             }
             owned_by(k, 0);
+            hw_order_released(k);
         }
         hw_out();
     }

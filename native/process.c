@@ -33,6 +33,7 @@ static void in_child(void)
     hw_self.vfork_pid = 0;
     hw_file_after_fork();
     hw_stack_after_fork();
+    hw_order_after_fork();
     hw_unit_after_fork();
     hw_pool_after_fork();
     hw_multiprocessing_pool_after_fork();
@@ -228,12 +229,13 @@ EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 
 /* ---- end ---- */
 
-/* For `headway.record`, which judges a block while the program goes on. The caller has the GIL. */
+/* For `headway.record`, which judges a block while the program goes on: at its beginning and end. The caller has the GIL. */
 EXPORT void headway_flush(void)
 {
     struct hw_thread *t = hw_in();
     if (t != NULL) {
         hw_unit_flush_long(t);
+        hw_order_begin();
         hw_out();
     }
 }

@@ -199,7 +199,7 @@ struct hw_lock {
     uint64_t address;
     uint32_t made_stack;   /* where it was created, +1; 0: not known */
     uint32_t identity;     /* enum hw_identity */
-    uint64_t created_ns;   /* 0: not known */
+    uint64_t created_ns;   /* 0: not known; to a millisecond */
     uint64_t waits;        /* atomic adds by waiters, from here on */
     uint64_t wait_ns;
     uint64_t longest_ns;
@@ -227,6 +227,22 @@ struct hw_edge {
     uint64_t wait_ns;
 };
 
+/* A thread took a lock while it had others: told once for each lock, what the thread had, and thread. */
+#define HW_ORDER_HELD 6u
+struct hw_order {
+    uint32_t ready;
+    uint32_t thread;       /* slot */
+    uint32_t inner;        /* the lock that it took */
+    uint32_t count;        /* how many it had ... */
+    uint32_t held[HW_ORDER_HELD]; /* ... and which, the first first */
+    uint32_t stack;        /* where it took the inner one, +1 */
+    uint32_t opposite;     /* another order + 1: of a thread that took one of those while it had this, at about the same time, and
+                            * nothing that either has done tells that one came after the other; no lock is in both; 0: none */
+    uint32_t epoch;        /* orders of the process are numbered; changes where it is seen again */
+    uint32_t next;         /* order + 1 with an inner lock of the same hash */
+    uint64_t first_ns, last_ns; /* when it was seen */
+};
+
 /* One distinct stack, innermost frame first. */
 struct hw_stack {
     uint32_t ready;
@@ -235,7 +251,8 @@ struct hw_stack {
     uint32_t first;        /* index of its first entry in the link section */
     uint32_t depth;        /* frames stored */
     uint32_t cut;          /* 1: it was deeper */
-    uint32_t named;        /* 1: the kind is read from the library's names; 0: LOCK for want of a better */
+    uint32_t named;        /* 1: the kind is read from the library's names; 0: LOCK for want of a better. Besides, of one under
+                            * which a lock was made: 2: it is no lock but a signal; 4: it tells nothing to who takes it */
     uint64_t hold_count, hold_ns; /* GIL holds over the threshold that ended here */
     uint64_t wait_count, wait_ns; /* waits over the threshold */
 };
@@ -344,7 +361,8 @@ struct hw_section {
     X(TEXT, 7) /* bytes */                                                                            \
     X(CHUNKS, 8)                                                                                      \
     X(UNITS, 9)                                                                                       \
-    X(POOLS, 10)
+    X(POOLS, 10)                                                                                      \
+    X(ORDERS, 11)
 enum hw_section_id {
 #define X(name, value) HW_SECTION_##name = value,
     HW_SECTIONS(X)
@@ -399,6 +417,7 @@ struct hw_header {
     char cmdline[1024];     /* arguments, each ended by zero, cut */
     struct hw_section units; /* UNITS. At the end, and so is what follows: files without them have zeros here */
     struct hw_section pools;
+    struct hw_section orders;
 };
 
 /* The file `shared`, one for the whole trace, made when a process first opens a semaphore by its name: as multiprocessing

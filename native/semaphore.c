@@ -25,7 +25,8 @@ struct hw_semaphore *hw_semaphore_add(uint64_t address)
         !__atomic_compare_exchange_n(&idle->address, &there, address, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return NULL;
     idle->waker = idle->foreign = 0;
-    idle->created_ns = idle->held_from_ns = idle->parked_for = 0;
+    idle->created = idle->posted = 0;
+    idle->held_from_ns = idle->parked_for = 0;
     idle->shared = hw_semaphore_is_mapped(address) ? known_of(address) : NULL;
     return idle;
 }
@@ -33,7 +34,8 @@ struct hw_semaphore *hw_semaphore_add(uint64_t address)
 void hw_semaphore_forget(struct hw_semaphore *s)
 {
     s->owner = s->waker = s->waiters = s->lock = s->made = s->foreign = 0;
-    s->created_ns = s->held_from_ns = s->parked_for = 0;
+    s->created = s->posted = 0;
+    s->held_from_ns = s->parked_for = 0;
     s->shared = NULL;
 }
 

@@ -14,7 +14,8 @@ struct hw_semaphore {
     uint32_t lock;        /* index in the lock section + 1; 0: nobody has waited on it */
     uint32_t made;        /* stack + 1 */
     uint32_t foreign;     /* posts by a thread that did not own it */
-    uint64_t created_ns;
+    uint32_t created;     /* in units of 2^20 ns since the process's start, + 1; 0: not known */
+    uint32_t posted;      /* hw_self.known of the last poster */
     uint64_t held_from_ns; /* since when it is held while somebody waits; 0: it is not */
     uint64_t parked_for;  /* a parking place: the address that its thread really waits for */
     struct hw_shared_semaphore *shared; /* what all processes know of it; then owner, waker, foreign, held_from_ns are there */
@@ -52,6 +53,38 @@ static inline bool hw_shared_is_lock(const struct hw_shared_semaphore *s)
 void hw_edge_init(void);
 void hw_edge_add(uint32_t lock, uint32_t waiter, uint32_t owner, uint64_t ns);
 void hw_held(struct hw_thread *t, uint32_t lock, uint64_t from, uint64_t now, bool again);
+
+/* ---- order.c: which locks a thread takes while it has others ---- */
+bool hw_order_init(void);
+void hw_order_nested(struct hw_semaphore *k);
+void hw_order_hear(const struct hw_semaphore *k);
+void hw_order_forget(const struct hw_semaphore *k);
+uint32_t hw_lock_number(struct hw_semaphore *k); /* lock.c: its place in the lock section + 1, or 0 */
+
+static inline void hw_order_taken(struct hw_semaphore *k, bool from_others)
+{
+    uint32_t before = hw_self.heard;
+    bool proper = k->made != 0 || k->shared != NULL;
+    if (UNLIKELY(hw_self.taken_count != 0) && proper)
+        hw_order_nested(k);
+    if (from_others && UNLIKELY(k->posted > before || hw_self.taken_count != 0 || k->shared != NULL))
+        hw_order_hear(k);
+    uint32_t n = hw_self.taken_count;
+    if (proper && LIKELY(n < HW_TAKEN)) {
+        hw_self.taken[n] = (struct hw_taken){k, k->address, before, 0};
+        hw_self.taken_count = n + 1;
+    }
+}
+
+static inline void hw_order_released(struct hw_semaphore *k)
+{
+    uint32_t n = hw_self.taken_count;
+    POKE(&k->posted, hw_self.known);
+    if (LIKELY(n != 0 && hw_self.taken[n - 1].sem == k))
+        hw_self.taken_count = n - 1;
+    else if (n != 0)
+        hw_order_forget(k);
+}
 
 /* Locks that were made together are used together, so neighbours in memory are neighbours here: each page of the table
  * that is touched costs a fault of 3 us. In 128 bytes malloc puts no more than three semaphores. */

@@ -190,6 +190,20 @@ static uint32_t classify_coroutine(const struct hw_frame *f)
     return HW_FUTURE;
 }
 
+/* What a lock is that was made under this stack. The inner lock of a condition, and that which a thread has as long as it
+ * lives, are signals; importlib looks for circles among its own itself. Any two threads that start or end take those of the
+ * module threading, and learn nothing of each other by that. */
+static uint32_t made(const uint32_t *links, uint32_t depth)
+{
+    const struct hw_frame *f = hw_entry(HW_SECTION_FRAMES, links[0]);
+    if (in(f, "threading.py", "Condition.wait") || in(f, "threading.py", "Thread._set_tstate_lock") ||
+        in(f, "<frozen importlib._bootstrap>", NULL))
+        return 2;
+    if (in(f, "threading.py", "RLock") && depth > 1)
+        f = hw_entry(HW_SECTION_FRAMES, links[1]);
+    return in(f, "threading.py", "<module>") ? 4 : 0;
+}
+
 static uint32_t store_stack(const struct hw_walked *w)
 {
     uint32_t *place = make_place(&stacks, w->hash);
@@ -209,6 +223,8 @@ static uint32_t store_stack(const struct hw_walked *w)
         stack->kind = classify_coroutine(hw_entry(HW_SECTION_FRAMES, links[0]));
     else
         stack->kind = classify(links, w->depth, &stack->named);
+    if (!w->of_coroutines)
+        stack->named |= made(links, w->depth);
     stack->hash = w->hash;
     stack->first = first;
     stack->depth = w->depth;

@@ -65,7 +65,7 @@ static struct away leave(object target)
         stack = hw_stack(HW_DEPTH);
     if (stack != 0 && to_hub) {
         const struct hw_stack *where = hw_entry(HW_SECTION_STACKS, stack - 1);
-        wait = where->named ? where->kind : wait;
+        wait = where->named & 1 ? where->kind : wait;
     }
     const struct hw_live *on = wait == HW_JOIN && hw_self.wait_on != NULL ? hw_unit_find(hw_self.wait_on) : NULL;
     live->awaits = to_hub ? hw_self.wait_on : NULL;

@@ -153,6 +153,7 @@ struct hw_thread *hw_adopt(void)
     if (t != NULL) {
         t->flags = HW_THREAD_ADOPTED;
         enter_slot(t, index, now);
+        hw_order_hear_all();
         t->kind = HW_NATIVE;
         STORE(&t->ready, 1);
     } else {
@@ -262,6 +263,8 @@ void hw_unblock(struct hw_thread *t)
         hw_self.poll_ns += now - t->since_ns;
         hw_self.poll_end_ns = now;
     }
+    if (t->kind == HW_IO ? t->now_c != HW_IO_WRITE && t->now_c != HW_IO_SYNC : t->kind != HW_SLEEP)
+        hw_order_hear_all();
     hw_resume(t, now);
     hw_out();
     if (UNLIKELY(hw_agent_due))
@@ -276,6 +279,7 @@ struct start {
     struct hw_thread *slot;
     uint32_t index;
     int pid;
+    uint32_t known; /* hw_self.known of who made it */
 };
 
 static void *run_thread(void *p)
@@ -287,6 +291,7 @@ static void *run_thread(void *p)
         struct hw_thread *t = start.slot;
         uint64_t now = hw_now();
         enter_slot(t, start.index, now);
+        hw_self.heard = hw_self.known = start.known;
         hw_switch(t, now, HW_NATIVE, 0, 0);
         STORE(&t->ready, 1);
         hw_out();
@@ -302,7 +307,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
     struct start *start = malloc(sizeof *start);
     struct hw_thread *made = NULL;
     if (start != NULL) {
-        *start = (struct start){run, arg, NULL, 0, hw.pid};
+        *start = (struct start){run, arg, NULL, 0, hw.pid, hw_self.known};
         uint64_t now = hw_now();
         made = new_slot(now, hw_self.index, &start->index);
         if (made != NULL) {

@@ -39,6 +39,15 @@ struct hw_long {
     bool over;                /* it was the unit's last */
 };
 
+/* A lock that a thread has: see order.c. */
+#define HW_TAKEN 8u
+struct hw_taken {
+    struct hw_semaphore *sem;
+    uint64_t address;
+    uint32_t before;          /* hw_self.heard, before it was taken */
+    uint32_t since;           /* and what was heard afterwards, not by taking this */
+};
+
 /* Whose turn it is on a thread, of the units of one kind. */
 struct hw_turn {
     uint32_t unit;            /* the one that runs: place among those alive + 1, or 0 */
@@ -61,6 +70,10 @@ struct hw_self {
     uint64_t check_at_ns;     /* before this its CPU clock is read after long intervals only */
     const void *last_cond;    /* last condition variable that it initialised */
     uint32_t shared;          /* its number in the shared file + 1; 0: none yet */
+    uint32_t taken_count;     /* locks that it has ... */
+    struct hw_taken taken[HW_TAKEN]; /* ... as far as they find room here */
+    uint32_t heard, known;    /* the last order that others may have told it of; and the last of these or its own */
+    uint64_t orders_seen[16]; /* those that need not be looked at again */
     uint32_t polls;           /* calls that looked, or waited, for input: a loop makes one each time round */
     uint64_t poll_ns;         /* and the time in them */
     uint64_t poll_end_ns;     /* and when the last one returned */
@@ -103,8 +116,10 @@ static inline uint64_t hw_now(void)
 bool hw_file_open(void);
 static inline struct hw_section *hw_section(enum hw_section_id id)
 {
-    return id < HW_SECTION_UNITS ? &hw.header->sections[id]
-                                 : id == HW_SECTION_UNITS ? &hw.header->units : &hw.header->pools;
+    if (id < HW_SECTION_UNITS)
+        return &hw.header->sections[id];
+    return id == HW_SECTION_UNITS ? &hw.header->units
+                                  : id == HW_SECTION_POOLS ? &hw.header->pools : &hw.header->orders;
 }
 void hw_file_leave(void);
 void *hw_entry(enum hw_section_id id, uint32_t index);
@@ -254,6 +269,9 @@ void hw_unfinish(void);
 void hw_signals_start(void);
 uint32_t hw_gil_after_fork(uint32_t holds);
 void hw_lock_init(void);
+void hw_order_after_fork(void);
+void hw_order_begin(void);    /* what has been seen counts as new when it is seen again */
+void hw_order_hear_all(void); /* what this thread was just told may come from any other */
 void hw_flush_holds(struct hw_thread *t);
 
 /* ---- unit.c: what runs on threads in turn. The caller holds the GIL, and is inside the tracer ---- */

@@ -9,6 +9,7 @@ void hw_worker_gets(struct hw_live *live, void *queue, void *kept, bool own, uin
 {
     struct hw_unit *u = hw_unit_slot(live);
     uint64_t queued_ns = now - live->since_ns;
+    hw_order_hear_all(); /* the queue may have been taken from without a lock */
     hw_self.job = hw_unit_take(live);
     hw_self.job_queue = queue;
     hw_self.job_kept = kept;

@@ -63,7 +63,9 @@ def _run_traced() -> int:
 
 @pytest.fixture
 def headway_record() -> Generator[Recording, None, None]:
-    """Record the test, and fail it at its end if there is a finding: a leak, a blocked event loop, a deadlock.
+    """Record the test, and fail it at its end if there is a finding.
+
+    That is a leak, a blocked event loop, locks that are taken in opposite orders, a deadlock.
 
     What fixtures make that were there before it counts as well, if they make it during the test. It needs
     `--headway-trace`, or `headway_trace = true` in pytest's configuration; where nothing can be traced, as off Linux,

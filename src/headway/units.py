@@ -63,6 +63,7 @@ class FindingKind(StrEnum):
     STUCK = "stuck"
     GIL_BOUND = "gil-bound"
     LOCK_CONVOY = "lock-convoy"
+    LOCK_ORDER = "lock-order"
     LOOP_BLOCKED = "loop-blocked"
     POOL_STARVED = "pool-starved"
     OVERSUBSCRIBED = "oversubscribed"

@@ -30,6 +30,7 @@ STRUCTS = {
     "hw_frame": fmt.FRAME,
     "hw_unit": fmt.INNER,
     "hw_pool": fmt.POOL,
+    "hw_order": fmt.ORDER,
     "hw_section": fmt.SECTION,
     "hw_header": fmt.HEADER,
     "hw_shared_header": fmt.SHARED_HEADER,
@@ -59,6 +60,7 @@ CONSTANTS = {
     "HW_CHUNK_BYTES": fmt.CHUNK_BYTES,
     "HW_CHUNK_RECORDS": fmt.CHUNK_RECORDS,
     "HW_NKINDS": fmt.NKINDS,
+    "HW_ORDER_HELD": fmt.ORDER_HELD,
     "HW_NAME_BYTES": fmt.NAME_BYTES,
     "HW_NSECTIONS": len(fmt.Section),
 }

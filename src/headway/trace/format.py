@@ -22,6 +22,7 @@ CHUNK_RECORDS = (CHUNK_BYTES - 64) // 32
 CHUNK_HEADER_BYTES = 64
 NAME_BYTES = 64
 NKINDS = 16
+ORDER_HELD = 6
 
 Records = NDArray[np.void]
 Ints = NDArray[np.int64]
@@ -153,6 +154,7 @@ class Section(IntEnum):
     CHUNKS = 8
     UNITS = 9
     POOLS = 10
+    ORDERS = 11
 
 
 def _struct(*fields: tuple[Any, ...]) -> np.dtype[np.void]:
@@ -338,6 +340,19 @@ POOL = _struct(
     ("full_ns", "<u8"),
     ("full_queue_ns", "<u8"),
 )
+ORDER = _struct(
+    ("ready", "<u4"),
+    ("thread", "<u4"),
+    ("inner", "<u4"),
+    ("count", "<u4"),
+    ("held", "<u4", (ORDER_HELD,)),
+    ("stack", "<u4"),
+    ("opposite", "<u4"),
+    ("epoch", "<u4"),
+    ("next", "<u4"),
+    ("first_ns", "<u8"),
+    ("last_ns", "<u8"),
+)
 LINK = np.dtype("<u4")
 FRAME = _struct(("ready", "<u4"), ("line", "<u4"), ("hash", "<u8"), ("file", "<u4"), ("name", "<u4"))
 TEXT = np.dtype("u1")
@@ -378,9 +393,10 @@ HEADER = _struct(
     ("cmdline", "V1024"),
     ("units", SECTION),
     ("pools", SECTION),
+    ("orders", SECTION),
 )
 
-HEADER_BYTES = HEADER.itemsize - 2 * SECTION.itemsize
+HEADER_BYTES = HEADER.itemsize - 3 * SECTION.itemsize
 """The least that a header has. A file made before there were the last sections ends there, and has zeros behind."""
 
 
@@ -423,4 +439,5 @@ ENTRY: dict[Section, np.dtype[Any]] = {
     Section.CHUNKS: CHUNK,
     Section.UNITS: INNER,
     Section.POOLS: POOL,
+    Section.ORDERS: ORDER,
 }

@@ -66,6 +66,7 @@ class ProcessImage:
         gils, locks, edges, stacks, links, frames, text: The other sections, each as long as it could be read.
         inner: What runs on the threads in turn, dtype `format.INNER`.
         pools: The executors whose jobs these are, dtype `format.POOL`.
+        orders: Locks that a thread took while it had others, dtype `format.ORDER`.
         beside: OFFCPU, CHILD, REAPED and HOLD records of each slot, dtype `format.RECORD`.
         latest_ns: The latest time that anything in the file speaks of.
         cut_off: The file is shorter than its own header says.
@@ -116,6 +117,7 @@ class ProcessImage:
         self.text = self._section(fd, Section.TEXT).tobytes()
         self.inner = self._section(fd, Section.UNITS)
         self.pools = self._section(fd, Section.POOLS)
+        self.orders = self._section(fd, Section.ORDERS)
         self._check_times()
         self._index_chunks(fd, records=records)
         self._scan()

@@ -88,15 +88,20 @@ class Lock:
 
 def locks_of(trace: Trace) -> list[Lock]:
     """All locks that were waited for: the program's own first, then by cost; ids in this order."""
-    found: list[Lock] = []
-    for process in trace.processes:
-        for image_index in process.images:
-            found += _of_image(trace, process, image_index)
-    found = [lock for lock in _joined(trace, found) if lock.waits]
+    found = [lock for lock in every_lock(trace) if lock.waits]
     found.sort(key=lambda lock: (not lock.proper, -lock.wait_ns, lock.image_index, lock.number))
     for id_, lock in enumerate(found, 1):
         lock.id = id_
     return found
+
+
+def every_lock(trace: Trace) -> list[Lock]:
+    """Also those that nobody waited for, but that were taken with others. None has an id yet."""
+    found: list[Lock] = []
+    for process in trace.processes:
+        for image_index in process.images:
+            found += _of_image(trace, process, image_index)
+    return list(_joined(trace, found))
 
 
 def factory_of(made: Iterable[Frame]) -> str | None:

@@ -73,6 +73,19 @@ class Source:
                 found.append((called.lineno, called.col_offset, name))
         return [name for _, _, name in sorted(found)]
 
+    def takes_for_good(self, line: int) -> bool:
+        """Whether a line takes a lock, and waits for it however long that takes."""
+        calls = [node for node in ast.walk(self._tree) if isinstance(node, ast.Call) and _covers(node, line)]
+        taking = [node for node in calls if _called(node, _TAKES) is not None]
+        if any(node.args or node.keywords for node in taking):
+            return False
+        return bool(taking) or any(
+            _covers(item.context_expr, line)
+            for node in ast.walk(self._tree)
+            if isinstance(node, ast.With)
+            for item in node.items
+        )
+
     def holds(self, line: int, function: str) -> list[Hold]:
         """What the function whose frame is at a line holds there, by what it has taken itself."""
         found = []
@@ -254,11 +267,19 @@ class Sources:
             names = source.taken_at(frame.line)
             if not names:
                 return set()
-            # A condition, and what multiprocessing has, takes its lock in a call of its own: the line of the program is
-            # the one before.
-            if not (frame.of_library and frame.function.startswith(("Condition.", "SemLock."))):
+            if not _takes_for_another(frame):
                 return {*names, *map(source.same, names)}
         return set()
+
+    def takes_for_good(self, frames: tuple[Frame, ...]) -> bool:
+        """Whether a thread that takes a lock in these frames waits for it however long that takes."""
+        for frame in frames:
+            source = self[frame.file]
+            if source is None or not source.takes_for_good(frame.line):
+                return False
+            if not _takes_for_another(frame):
+                return True
+        return False
 
     def born(self, frames: tuple[Frame, ...]) -> set[str]:
         """Names that a lock was given where it was made, by the stack of that."""
@@ -297,6 +318,14 @@ class Sources:
             for frame in frames
             for source in (self[frame.file],)
         )
+
+
+def _takes_for_another(frame: Frame) -> bool:
+    """A condition, and what multiprocessing has, takes its lock in a call of its own.
+
+    The line of the program is the one before.
+    """
+    return frame.of_library and frame.function.startswith(("Condition.", "SemLock."))
 
 
 # --- syntax

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from headway.trace.slots import Slots, entries, opened, section
+from headway.trace.slots import SECTION, Slots, entries, opened, section
 
 # As in native/record.h; a test compares them with `format`, which needs NumPy.
 UNITS_AT = 1768
 """Where in the header the section of tasks, greenlets and jobs is."""
 UNIT = struct.Struct("<12I4Q4I2Q")
 """The part of one of these that says what it is and does."""
+ORDERS_AT = UNITS_AT + 2 * SECTION.size
+"""And that of the orders in which locks were taken."""
+ORDER = struct.Struct("<I 40x I 8x 8x Q")
+"""Of one: ready, opposite, last_ns."""
 TASK, GREENLET = 1, 2
 NOT_ITS_OWN = 1 | 32 | 64
 """Flags: it stands for many; it is a hub; it is what its thread began with."""
@@ -67,6 +71,7 @@ class Left:
         processes: Their pids.
         long: There may be a step that kept its event loop for long.
         lost: There may be a task that was thrown away while it waited.
+        orders: Locks may have been taken in opposite orders.
     """
 
     threads: tuple[int, ...]
@@ -74,6 +79,7 @@ class Left:
     processes: tuple[int, ...]
     long: bool
     lost: bool
+    orders: bool
 
     @property
     def outlives(self) -> bool:
@@ -81,7 +87,7 @@ class Left:
         return bool(self.threads or self.processes)
 
     def __bool__(self) -> bool:
-        return bool(self.outlives or self.inner or self.long or self.lost)
+        return bool(self.outlives or self.inner or self.long or self.lost or self.orders)
 
 
 class InnerSlots:
@@ -92,7 +98,7 @@ class InnerSlots:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._kept: list[int] = []
         self._known = 0
 
@@ -102,7 +108,7 @@ class InnerSlots:
         Raises:
             OSError: The file cannot be read.
         """
-        with opened(self._path) as fd:
+        with opened(self.path) as fd:
             offset, stride, count = section(fd, UNITS_AT)
             numbers = [*self._kept, *range(self._known, count)] if stride >= UNIT.size else []
             found = [(n, Inner(*fields)) for n, fields in entries(fd, UNIT, offset, stride, numbers)]
@@ -150,6 +156,17 @@ def outliving(path: Path, start_ns: int, thread_id: int, children: set[int]) -> 
     return threads, sorted(filter(_runs, children_now() - children))
 
 
+def _taken_in_opposite_orders(path: Path, start_ns: int) -> bool:
+    """Whether some locks were, at a time or later."""
+    with opened(path) as fd:
+        offset, stride, count = section(fd, ORDERS_AT)
+        if stride < ORDER.size:
+            return False
+        found = dict(entries(fd, ORDER, offset, stride, [*range(count)]))
+    late = {number: opposite - 1 for number, (_, opposite, last_ns) in found.items() if last_ns >= start_ns}
+    return any(opposite in late for opposite in late.values())
+
+
 def left(inner: InnerSlots, start_ns: int, oldest_ns: int, threads: list[int], processes: list[int]) -> Left:
     """Look at what else is left: tasks and greenlets, and steps that were long.
 
@@ -171,7 +188,8 @@ def left(inner: InnerSlots, start_ns: int, oldest_ns: int, threads: list[int], p
         waits = not unit.end_ns and LOCK <= unit.state <= OTHER and unit.begun_ns
         if waits and unit.created_ns >= start_ns and _told(unit):
             left_inner.append(number)
-    return Left(tuple(threads), tuple(left_inner), tuple(processes), long, lost)
+    orders = _taken_in_opposite_orders(inner.path, start_ns)
+    return Left(tuple(threads), tuple(left_inner), tuple(processes), long, lost, orders)
 
 
 def _told(unit: Inner) -> bool:

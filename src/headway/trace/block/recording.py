@@ -40,6 +40,8 @@ class Recording:
       A thread or process has a second to end. What libraries make for themselves does not count.
     - Also `leaked`: a task that was thrown away while it waited, since nothing had a reference to it.
     - `loop-blocked`: a task or greenlet that kept its loop for 100 ms while others could have gone on.
+    - `lock-order`: two threads took the same two locks in opposite orders, and may wait for each other for ever when
+      both do so at once. Up to Python 3.13.
     - `deadlock`: threads that wait for each other for ever. From Python 3.14 on a lock does not tell its owner, and
       they are `leaked`.
     """
@@ -60,6 +62,7 @@ class Recording:
         self._children = children_now()
         _entered.append(self)
         self._start_ns = time.monotonic_ns()
+        flush_steps()
         return self
 
     def __exit__(
@@ -184,7 +187,7 @@ def assert_no_findings() -> None:
 
 
 def flush_steps() -> None:
-    """Have the tracer write what it knows of the last long step of this thread."""
+    """Have the tracer write what it knows of the last long step of this thread, and look at locks anew."""
     import ctypes
 
     # Not CDLL: the thread must have the GIL, as the tracer's own functions do.

@@ -12,6 +12,7 @@ from headway.trace.block.left import Left
 from headway.trace.figures import count
 from headway.trace.findings import Deadlock, Finding
 from headway.trace.findings.destroyed import destroyed
+from headway.trace.findings.lock_order import orders_of
 from headway.trace.findings.loop_blocked import blocked_by
 from headway.trace.format import Kind
 from headway.trace.locks import locks_of
@@ -67,6 +68,8 @@ def findings_of(path: Path, start_ns: int, end_ns: int, remains: Left) -> list[F
         found += blocked_by(trace, Steps(mine, [], {}))
     if remains.lost:
         found += destroyed(trace, since_ns=start_ns, image_index=index)
+    if remains.orders:
+        found += orders_of(trace, locks_of(trace), image_index=index, since_ns=start_ns)
     if remains.outlives or remains.inner:
         found += _left(trace, index, start_ns, end_ns, remains)
     return found

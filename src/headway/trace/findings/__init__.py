@@ -9,6 +9,7 @@ from headway.trace.findings.finding import Finding
 from headway.trace.findings.gil_bound import GilBound
 from headway.trace.findings.leaked import Leaked
 from headway.trace.findings.lock_convoy import LockConvoy
+from headway.trace.findings.lock_order import LockOrder
 from headway.trace.findings.loop_blocked import LoopBlocked
 from headway.trace.findings.loop_stuck import LoopStuck
 from headway.trace.findings.oversubscribed import Oversubscribed
@@ -28,6 +29,7 @@ __all__ = [
     "GilBound",
     "Leaked",
     "LockConvoy",
+    "LockOrder",
     "LoopBlocked",
     "LoopStuck",
     "Oversubscribed",
@@ -51,6 +53,7 @@ FINDERS: tuple[Finder, ...] = (
     LoopStuck(),
     GilBound(),
     LockConvoy(),
+    LockOrder(),
     LoopBlocked(),
     Oversubscribed(),
     PoolStarved(),
