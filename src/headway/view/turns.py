@@ -39,7 +39,7 @@ class Turns:
         self._trace = trace
         self._places = places
         self._threads = threads
-        self._records: dict[int, Any] = {}
+        self._records: dict[int, tuple[Any, list[int]]] = {}
 
     def task(self, task: Task) -> Rows:
         """A task's, or greenlet's, life; no rows of a hub, of which its thread tells."""
@@ -75,16 +75,20 @@ class Turns:
         found = self._records.get(image_index)
         if found is None:
             found = self._records[image_index] = self._read(image_index)
-        lo, hi = np.searchsorted(found["unit"], [number, number + 1])
-        return found[lo:hi]
+        steps, edges = found
+        return steps[edges[number] : edges[number + 1]]
 
-    def _read(self, image_index: int) -> Any:
+    def _read(self, image_index: int) -> tuple[Any, list[int]]:
+        """All records of an image by unit and start, and for each unit where its own begin."""
         parts = [np.zeros(0, _STEP)]
         for thread in self._trace.threads:
             if thread.image_index == image_index:
                 parts += [_taken(block, thread.id) for block in thread.image.records(thread.number)]
         steps = np.concatenate(parts)
-        return steps[np.lexsort((steps["start"], steps["unit"]))]
+        steps = steps[np.lexsort((steps["start"], steps["unit"]))]
+        units = np.arange(len(self._trace.images[image_index].inner) + 1)
+        edges: list[int] = np.searchsorted(steps["unit"].copy(), units).tolist()
+        return steps, edges
 
     def _steps(self, steps: Any) -> Rows:
         """That it was ready, and then had its thread."""

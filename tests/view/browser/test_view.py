@@ -168,6 +168,30 @@ def test_keys_zoom_and_move(convoy: Path, show: Any) -> None:
     assert not page.is_visible("#help")
 
 
+def test_one_can_mark_drag_and_follow_who_woke_it(convoy: Path, show: Any) -> None:
+    page = show(convoy)
+    click(page, "reader", 0.4)
+    page.keyboard.press("m")
+    assert page.evaluate("window.headway.model.marked") == [100 * MS, 300 * MS]
+    page.keyboard.press("g")
+    assert "writer sleeps for 200 ms" in page.inner_text("#details")
+    page.keyboard.press(".")
+    assert "writer runs Python for 200 ms" in page.inner_text("#details")
+    page.keyboard.press("m")
+    y = lane(page, "writer")
+    page.keyboard.down("Shift")
+    box = page.locator(LANES).bounding_box()
+    page.mouse.move(at(page, 0.2), box["y"] + y)
+    page.mouse.down()
+    page.mouse.move(at(page, 0.6), box["y"] + y, steps=4)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    settled(page)
+    start, end = page.evaluate("[window.headway.model.t0, window.headway.model.t1]")
+    assert abs(start - 100 * MS) < MS
+    assert abs(end - 300 * MS) < MS
+
+
 def test_a_search_leaves_the_lanes_that_match_and_what_they_are_in(convoy: Path, show: Any) -> None:
     page = show(convoy)
     page.keyboard.press("/")

@@ -1,7 +1,5 @@
 // What is selected: an interval, a unit or a lock, with links to all that belongs to it.
 
-const NEAR_NS = 2e6; // a hold of a lock that ended so near to the end of a wait is the one that was waited for
-
 class Details {
   constructor(element, view) {
     this.element = element;
@@ -11,6 +9,7 @@ class Details {
   show() {
     const { model } = this.view;
     this.element.replaceChildren();
+    this.element.scrollTop = 0;
     if (!model.node) {
       this.element.append(make("p", "soft", "Click a lane or an interval to see what it did, what it waited for, who had that, and who woke it. Press ? for the keys."));
     } else if (model.row >= 0 && model.node.type === "gil") this.hold(model.node, model.row);
@@ -74,13 +73,14 @@ class Details {
   // The stack at the other end of a wait: of who had what was waited for, when it let go of it.
   otherStack(row, k) {
     const { model } = this.view;
-    const { end, kind, on, by, waker, stack } = model.columns;
+    const { start, end, kind, on, by, waker, stack } = model.columns;
     const isLock = on[row] && on[row] < UNIT && k >= LOCK && k <= FUTURE;
     if (isLock) {
+      // The last hold that ended while this one waited; it may have had to wait for a core afterwards.
       let best = null;
       for (const [lock, thread, , ended, where] of model.data.holds) {
-        const far = Math.abs(ended - end[row]);
-        if (lock === on[row] && where && far < NEAR_NS && (!waker[row] || thread === waker[row]) && (!best || far < best.far)) best = { far, thread, where };
+        const mine = lock === on[row] && ended > start[row] && ended <= end[row] + 1e6;
+        if (mine && where && (!waker[row] || thread === waker[row])) best = { thread, where }; // they are in order
       }
       if (best) return { title: `Where ${model.name(best.thread)} let go of it`, stack: best.where };
     }

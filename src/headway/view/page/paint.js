@@ -126,6 +126,13 @@ class Painter {
     context.fillText(duration(t1 - t0) + " of " + duration(this.model.wall), 10, AXIS / 2 + 1);
     context.fillStyle = colours.rule;
     context.fillRect(0, TOP - 1, this.width, 1);
+    if (!this.model.isWhole) {
+      // where in the whole run this is
+      const wide = this.width - GUTTER, left = Math.max(t0, 0) / this.model.wall, right = Math.min(t1, this.model.wall) / this.model.wall;
+      context.fillRect(GUTTER, 0, wide, 4);
+      context.fillStyle = colours.turn;
+      context.fillRect(GUTTER + wide * left, 0, Math.max(3, wide * (right - left)), 4);
+    }
   }
 
   // Findings: a bar over the time that they are about, and a mark that can be clicked.
