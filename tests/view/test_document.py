@@ -1,13 +1,15 @@
 """What a page is made of: the lanes of all units, and a file that is its owner's alone."""
 
+import contextlib
+import random
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from headway.errors import TraceTooNew, TraceUnreadable, UsageError
-from headway.trace.format import Kind
+from headway.errors import HeadwayError, TraceTooNew, TraceUnreadable, UsageError
+from headway.trace.format import InnerKind, Kind
 from headway.trace.interval import EXACT, INFERRED
 from headway.trace.model import Job, Task, Trace
 from headway.view import write
@@ -172,6 +174,30 @@ def test_a_trace_that_is_cut_off_anywhere_gives_a_page_or_a_clear_error(
     for cut in range(0, len(whole), 4096 + 512):
         file.write_bytes(whole[:cut])
         assert write(directory, tmp_path / "page.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damage_anywhere_gives_a_page_or_a_clear_error(seed: int, fake: FakeTrace, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    process = fake.process(end_ns=T0 + 100 * MS)
+    stack = process.stack(("/a.py", 1, "f"), ("/b.py", 2, "g"))
+    lock = process.lock(made=stack)
+    thread = process.thread().then(Kind.PYTHON, 40 * MS, 0, stack)
+    thread.releases(lock, 10 * MS, stack).wait(Kind.LOCK, 60 * MS, lock, stack=stack).ends()
+    pool = process.pool(jobs=1, begun=1, ended=1, first_ns=T0)
+    process.task("task", T0, T0 + 50 * MS, totals={Kind.SLEEP: 50 * MS}, carrier=0, parent=1, on=1)
+    process.task("other", T0, None, state=Kind.FUTURE, on=0, since_ns=T0, carrier=0)
+    process.task("job", T0, T0 + 50 * MS, kind=InnerKind.JOB, on=pool, carrier=0)
+    directory = fake.write()
+    (file,) = directory.glob("*.hw")
+    data = bytearray(file.read_bytes())
+    used = [at for at, byte in enumerate(data) if byte]
+    for _ in range(chance.randrange(1, 30)):
+        data[chance.choice(used)] = chance.choice([0, 255, chance.randrange(256)])
+    file.write_bytes(data)
+    with contextlib.suppress(HeadwayError):
+        write(directory, tmp_path / "page.html")
+        assert (tmp_path / "page.html").stat().st_size > 10_000
 
 
 def test_a_page_that_cannot_be_written_leaves_what_was_there(fake: FakeTrace, tmp_path: Path) -> None:

@@ -118,12 +118,12 @@ class ProcessImage:
         self.inner = self._section(fd, Section.UNITS)
         self.pools = self._section(fd, Section.POOLS)
         self.orders = self._section(fd, Section.ORDERS)
-        self._check_times()
+        self._check_figures()
         self._index_chunks(fd, records=records)
         self._scan()
 
-    def _check_times(self) -> None:
-        """Refuse figures that no clock can give: sums of them would overflow."""
+    def _check_figures(self) -> None:
+        """Refuse figures that no clock can give, whose sums would overflow, and kinds that there are not."""
         inner = self.inner[self.inner["ready"] != 0]
         pools = self.pools[self.pools["ready"] != 0]
         here = [
@@ -139,6 +139,13 @@ class ProcessImage:
                 most = int(np.max(entries[name], initial=0))
                 if most >= limit_ns:
                     raise TraceUnreadable(f"{self.path}: damaged: {name} of {what} is {most}")
+        for what, entries, kinds in (
+            ("a task or job", inner, fmt.InnerKind),
+            ("a pool", pools, fmt.PoolKind),
+        ):
+            unknown = entries["kind"][~np.isin(entries["kind"], list(kinds))]
+            if len(unknown):
+                raise TraceUnreadable(f"{self.path}: damaged: kind of {what} is {int(unknown[0])}")
 
     # --- sections
 
